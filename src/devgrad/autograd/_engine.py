@@ -1,0 +1,177 @@
+"""The engine: carries gradients from the roots of a graph to its leaves.
+
+It moves opaque gradients and knows no operation. Run on bare arrays it computes gradients;
+run on tensors (``create_graph=True``) the very same rules record the graph of the gradient.
+What it must be able to do with a gradient - add two, fit one to a shape and dtype - is given to
+it as an `Arithmetic`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from heapq import heappop, heappush
+from typing import Any, NamedTuple
+
+from ._graph import AccumulateGrad, Edge, Node, OutputEdge, Released
+from ._provenance import user_line
+
+__all__ = ["Arithmetic", "leads_to", "run"]
+
+
+class Arithmetic(NamedTuple):
+    """How gradients of one kind - arrays or tensors - are handled.
+
+    Attributes:
+        on_tensors: whether gradients are tensors, to be recorded.
+        fit: ``fit(g, edge)`` sums and casts ``g`` to the shape and dtype of the edge's tensor.
+        wrap, unwrap: to and from the tensors that hooks are given.
+    """
+
+    on_tensors: bool
+    fit: Callable[[Any, Edge], Any]
+    wrap: Callable[[Any, Any], Any]
+    unwrap: Callable[[Any], Any]
+
+
+def run(
+    roots: Iterable[tuple[Edge, Any]],
+    arithmetic: Arithmetic,
+    *,
+    keep: bool,
+    only: set[int] | None = None,
+    runs: set[int] | None = None,
+    capture: dict[tuple[int, int], Any] | None = None,
+) -> None:
+    """Send gradients from ``roots`` down the graph, newest node first.
+
+    Args:
+        roots: edges with the gradients that arrive there.
+        arithmetic: what the gradients are.
+        keep: whether nodes keep their saved tensors for another pass.
+        only: ranks of the nodes that matter; nothing is sent to others. None means all.
+        runs: ranks of the nodes that run; others only pass on what ``capture`` asks for.
+        capture: gradients to collect: ``(rank, index of output)`` -> None, filled in here.
+    """
+    on_tensors, fit = arithmetic.on_tensors, arithmetic.fit
+    waiting: list[int] = []  # a heap of ranks
+    # rank -> [node, gradient so far, whether that is an array that nobody else holds]
+    pending: dict[int, list[Any]] = {}
+    released: Released | None = None
+
+    def send_to_output(edge: OutputEdge, g: Any) -> None:
+        node = edge.node
+        entry = pending.get(node.rank)
+        if entry is None:
+            entry = pending[node.rank] = [node, [None] * (node.outputs or 1), False]
+            heappush(waiting, node.rank)
+        before = entry[1][edge.index]
+        entry[1][edge.index] = g if before is None else before + g
+
+    roots = list(roots)
+    edges: Any = [edge for edge, _ in roots]
+    grads: Any = [fit(g, edge) for edge, g in roots]
+    arrived: Any = None
+    while True:
+        for edge, g in zip(edges, grads):
+            if g is None or edge is None:
+                continue
+            if edge.__class__ is OutputEdge:
+                send_to_output(edge, fit(g, edge))
+                continue
+            if g.shape != edge.shape or g.dtype is not edge.tensor_type.array_dtype:
+                g = fit(g, edge)
+            rank = edge.rank
+            entry = pending.get(rank)
+            if entry is None:
+                # A rule may pass on the array that it was given, or a view: those are shared.
+                # Only what it made itself, or a sum that we made, is ours to change or keep.
+                ours = not on_tensors and g is not arrived and g.base is None
+                pending[rank] = [edge, g, ours]
+                heappush(waiting, rank)
+            elif entry[2]:
+                entry[1] += g
+            else:
+                entry[1] = entry[1] + g
+                entry[2] = not on_tensors
+        if not waiting:
+            return
+        rank = heappop(waiting)
+        node, g, ours = pending.pop(rank)
+        if node.prehooks is not None:
+            g = _run_prehooks(node, g, arithmetic)
+        if capture is not None:
+            _capture(node, g, capture)
+        if runs is not None and rank not in runs:
+            edges = grads = ()
+            continue
+        if node.__class__ is AccumulateGrad:
+            node.accumulate(g, ours)
+            edges = grads = ()
+            continue
+        arrived = g
+        edges = node.edges
+        if only is not None:
+            edges = [e if e is not None and e.rank in only else None for e in edges]
+        grads = node.vjp_on_tensors(g, edges) if on_tensors else node.vjp(g, edges)
+        if node.hooks is not None:
+            grads = _run_hooks(node, grads, g, arithmetic)
+        if not keep and node.saved:
+            if released is None:
+                released = Released(user_line())
+            node.saved = released
+
+
+def _capture(node: Node, g: Any, capture: dict[tuple[int, int], Any]) -> None:
+    for index, part in enumerate([g] if node.outputs is None else g):
+        if (node.rank, index) in capture:
+            capture[node.rank, index] = part
+
+
+def _run_prehooks(node: Node, g: Any, arithmetic: Arithmetic) -> Any:
+    parts = [g] if node.outputs is None else list(g)
+    types = [node.tensor_type] if node.outputs is None else node.tensor_type
+    for index, hook in list(node.prehooks or ()):
+        if parts[index] is None:
+            continue
+        answer = hook(arithmetic.wrap(parts[index], types[index]))
+        if answer is not None:
+            parts[index] = arithmetic.unwrap(answer)
+    return parts[0] if node.outputs is None else parts
+
+
+def _run_hooks(node: Node, grads: Any, g: Any, arithmetic: Arithmetic) -> Any:
+    def wrapped(parts: Any, types: Any) -> tuple[Any, ...]:
+        return tuple(
+            None if p is None else arithmetic.wrap(p, t) for p, t in zip(parts, types, strict=False)
+        )
+
+    outputs = [g] if node.outputs is None else g
+    types = [node.tensor_type] if node.outputs is None else node.tensor_type
+    for hook in list((node.hooks or {}).values()):
+        answer = hook(
+            wrapped(grads, [e and e.tensor_type for e in node.edges]), wrapped(outputs, types)
+        )
+        if answer is not None:
+            answer = answer if isinstance(answer, tuple) else (answer,)
+            grads = [None if a is None else arithmetic.unwrap(a) for a in answer]
+    return grads
+
+
+def leads_to(roots: Iterable[Edge], targets: set[int]) -> set[int]:
+    """The ranks of all nodes on a path from ``roots`` to a node whose rank is in ``targets``."""
+    oldest = max(targets, default=0)
+    seen: dict[int, Node] = {}
+    stack = [edge.node for edge in roots]
+    while stack:
+        node = stack.pop()
+        # What is older than every target cannot lead to one.
+        if node.rank in seen or node.rank > oldest:
+            continue
+        seen[node.rank] = node
+        stack.extend(edge.node for edge in node.edges if edge is not None)
+    found: set[int] = set()
+    for rank in sorted(seen, reverse=True):  # oldest first
+        node = seen[rank]
+        if rank in targets or any(e is not None and e.rank in found for e in node.edges):
+            found.add(rank)
+    return found

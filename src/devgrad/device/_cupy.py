@@ -1,0 +1,68 @@
+"""The ground floor of CUDA: CuPy's functions, and what CuPy does in its own way.
+
+This module is imported when a CUDA device is first asked for, and is the only one that imports
+CuPy. What a namespace has to offer is written in ``_numpy.py``.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import cupy
+
+__all__ = ["xp"]
+
+
+def _from_host(array: Any, index: int) -> Any:
+    with cupy.cuda.Device(index):
+        return cupy.asarray(array)
+
+
+def _memory_of(array: Any) -> Any:
+    """The 0-d array at the start of the memory block that ``array`` lies in."""
+    memory = cupy.cuda.MemoryPointer(array.data.mem, 0)
+    return cupy.ndarray((), array.dtype, memptr=memory)
+
+
+def storage(array: Any) -> tuple[int, int]:
+    """Where ``array`` begins in its block of memory, and that block's size, in elements."""
+    memory = array.data.mem
+    return (array.data.ptr - memory.ptr) // array.itemsize, memory.size // array.itemsize
+
+
+def strided(array: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Any:
+    """The array of this shape over ``array``'s storage; strides and offset are in elements."""
+    memory = cupy.cuda.MemoryPointer(array.data.mem, offset * array.itemsize)
+    return cupy.ndarray(
+        shape, array.dtype, memptr=memory, strides=[s * array.itemsize for s in strides]
+    )
+
+
+def _synchronize(index: int) -> None:
+    with cupy.cuda.Device(index):
+        cupy.cuda.get_current_stream().synchronize()
+        cupy.cuda.runtime.deviceSynchronize()
+
+
+def _memory_allocated(index: int) -> int:
+    with cupy.cuda.Device(index):
+        return int(cupy.get_default_memory_pool().used_bytes())
+
+
+xp: Any = SimpleNamespace(
+    **{name: value for name, value in vars(cupy).items() if not name.startswith("_")}
+)
+vars(xp).update(
+    array_type=cupy.ndarray,
+    scalar_types=(),
+    from_host=_from_host,
+    to_host=cupy.asnumpy,
+    storage=storage,
+    strided=strided,
+    scatter_add=lambda target, index, values: cupy.add.at(target, index, values),
+    device_count=lambda: int(cupy.cuda.runtime.getDeviceCount()),
+    synchronize=_synchronize,
+    device_name=lambda index: cupy.cuda.runtime.getDeviceProperties(index)["name"].decode(),
+    memory_allocated=_memory_allocated,
+)

@@ -1,0 +1,94 @@
+"""The ground floor of the CPU: NumPy's functions, and what NumPy does in its own way.
+
+A *namespace* (``xp`` wherever an operation receives it) has every name of NumPy, and these more,
+which every kind of array has to offer:
+
+===================  ================================================================================
+``array_type``       the class of its arrays
+``asarray(x)``       an array of what an operation gave (a NumPy scalar becomes a 0-d array)
+``from_host(x, i)``  the NumPy array ``x`` on this kind's device number ``i``
+``to_host(x)``       a NumPy array with the elements of ``x``
+``strided(...)``     an array over the storage of another, by shape, strides and offset in elements
+``storage(x)``       ``(offset of x in its storage, size of the storage)``, in elements
+``scatter_add``      ``x[index] += values`` where an index may repeat
+``device_count()``, ``synchronize(i)``, ``device_name(i)``, ``memory_allocated(i)``
+===================  ================================================================================
+"""
+
+from __future__ import annotations
+
+import platform
+from types import SimpleNamespace
+from typing import Any
+
+import numpy
+
+__all__ = ["quiet", "xp"]
+
+
+def quiet() -> None:
+    """Keep NumPy from warning of division by zero, overflow and NaN in this thread.
+
+    PyTorch has no such warnings: infinity and NaN are results. Saying so once for each thread
+    costs nothing; saying so around each operation would double the price of a small one.
+    """
+    numpy.seterr(all="ignore")
+
+
+def _owner(array: Any) -> Any:
+    while isinstance(array.base, numpy.ndarray):
+        array = array.base
+    return array
+
+
+def _address(array: Any) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def storage(array: Any) -> tuple[int, int]:
+    """Where ``array`` begins in the storage that it is a view of, and that storage's size.
+
+    Both are counted in elements of ``array``'s dtype.
+    """
+    owner = _owner(array)
+    low, high = numpy.lib.array_utils.byte_bounds(owner) if owner.size else (_address(owner),) * 2
+    return (_address(array) - low) // array.itemsize, (high - low) // array.itemsize
+
+
+def strided(array: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Any:
+    """The array of this shape over ``array``'s storage; strides and offset are in elements."""
+    item = array.itemsize
+    here, _ = storage(array)
+    reach = numpy.lib.stride_tricks.as_strided(array, (), ())  # a 0-d view at array's address
+    if offset == here:
+        return numpy.lib.stride_tricks.as_strided(reach, shape, [s * item for s in strides])
+    owner = _owner(array)
+    low, high = numpy.lib.array_utils.byte_bounds(owner)
+    whole = numpy.lib.stride_tricks.as_strided(
+        owner.reshape(-1)[:1] if owner.flags.c_contiguous else owner[(slice(0, 1),) * owner.ndim],
+        ((high - low) // owner.itemsize,),
+        (owner.itemsize,),
+    ).view(array.dtype)
+    return numpy.lib.stride_tricks.as_strided(whole[offset:], shape, [s * item for s in strides])
+
+
+def _scatter_add(target: Any, index: Any, values: Any) -> None:
+    numpy.add.at(target, index, values)
+
+
+xp: Any = SimpleNamespace(
+    **{name: value for name, value in vars(numpy).items() if not name.startswith("_")}
+)
+vars(xp).update(
+    array_type=numpy.ndarray,
+    scalar_types=(numpy.generic,),
+    from_host=lambda array, index: array,
+    to_host=lambda array: array,
+    storage=storage,
+    strided=strided,
+    scatter_add=_scatter_add,
+    device_count=lambda: 1,
+    synchronize=lambda index: None,
+    device_name=lambda index: platform.processor() or platform.machine(),
+    memory_allocated=lambda index: 0,
+)

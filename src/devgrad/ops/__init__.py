@@ -1,0 +1,12 @@
+"""Operations on tensors: one file for each family, each operation with its derivative."""
+
+from __future__ import annotations
+
+from .._tensor import Tensor
+from . import arithmetic
+from ._op import FUNCTIONS, METHODS, OPS
+
+__all__ = ["FUNCTIONS", "METHODS", "OPS"]
+
+for _name, _method in METHODS.items():
+    setattr(Tensor, _name, _method)

@@ -1,0 +1,383 @@
+"""Writes the straight-line code of an operation: its public function, and its node's ``vjp``.
+
+Everything that can be known beforehand - how many operands, which of them the derivative needs,
+whether dtypes have to meet - is decided here, once, so that nothing of it is asked at each call.
+For ``mul`` it writes the code that ``docs/design.md`` walks through.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from typing import Any
+
+from .._tensor import Tensor, View
+from ..autograd._graph import OutputEdge, Released, next_rank
+from ..autograd._modes import mode
+from ..autograd._provenance import INTERNAL, user_line
+from ._errors import explain, freed, inference_saved, modified
+from ._inplace import write_out
+from ._op import REQUIRED, Op, Parameter
+from ._promotion import NotAnOperand, not_a_tensor, promote, same_device
+
+__all__ = ["build"]
+
+
+def build(op: Op, operator: bool) -> None:
+    """Write and compile the function (or operator) of ``op``, and its node's ``vjp``."""
+    source = "\n".join([*_function(op, operator), "", *_vjp(op)])
+    filename = f"<devgrad {op.name}{' operator' if operator else ''}>"
+    # Tracebacks and debuggers show the written code.
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    scope = op.namespace
+    scope.update(_SCOPE, forward=op.forward, Node=op.node_class, Result=op.result_type)
+    scope.update({f"rule_{name}": rule for name, (rule, _) in op.rules.items()})
+    made: dict[str, Any] = {}
+    exec(compile(source, filename, "exec"), scope, made)
+    target = op.operator if operator else op.function
+    compiled = made["function"]
+    target.__code__ = compiled.__code__.replace(co_name=op.name)
+    target.__defaults__ = tuple(
+        p.default for p in op.parameters if not p.keyword_only and p.default is not REQUIRED
+    )
+    target.__kwdefaults__ = {p.name: p.default for p in op.parameters if p.keyword_only}
+    if not operator:
+        target.__kwdefaults__["out"] = None
+        op.source = source
+    if op.rules:
+        op.node_class.vjp = made["vjp"]  # type: ignore[attr-defined]
+
+
+_SCOPE: dict[str, Any] = {
+    "Tensor": Tensor, "View": View, "OutputEdge": OutputEdge, "Released": Released,
+    "next_rank": next_rank, "mode": mode, "internal": INTERNAL, "user_line": user_line,
+    "explain": explain, "freed": freed, "inference_saved": inference_saved, "modified": modified,
+    "write_out": write_out, "not_a_tensor": not_a_tensor, "promote": promote,
+    "same_device": same_device, "NotAnOperand": NotAnOperand, "getframe": sys._getframe,
+    "new": object.__new__,
+}  # fmt: skip
+
+
+def _signature(op: Op, operator: bool) -> str:
+    parts: list[str] = []
+    for p in op.parameters:
+        if p.keyword_only and "*" not in parts:
+            parts.append("*")
+        parts.append(p.name if p.default is REQUIRED else f"{p.name}={p.default!r}")
+    if not operator:
+        parts += [] if "*" in parts else ["*"]
+        parts.append("out=None")
+    return ", ".join(parts)
+
+
+def _function(op: Op, operator: bool) -> list[str]:
+    arguments = [p.name for p in op.parameters if not p.keyword_only]
+    keywords = [f"{p.name}={p.name}" for p in op.parameters if p.keyword_only]
+    lines = [f"def function({_signature(op, operator)}):"]
+    if not operator:
+        lines += [
+            "    if out is not None:",
+            f"        return write_out(op, out, ({''.join(a + ', ' for a in arguments)}), "
+            f"dict({', '.join(keywords)}))",
+        ]
+    lines += _operands(op, operator)
+    call = ", ".join(
+        [f"array_{p.name}" if p.kind != "plain" else p.name
+         for p in op.parameters if not p.keyword_only] + keywords
+    )  # fmt: skip
+    tensors = "".join(f"{p.name}, " for p in op.tensors)
+    if op.variadic:
+        tensors = f"*{op.variadic}, {tensors}"
+    many = op.several or op.result_type is not None
+    lines += [
+        "    try:",
+        f"        {'arrays' if many else 'array'} = forward(kind.xp, {call})",
+        "    except Exception as error:",
+        f"        raise explain(op, error, ({tensors})) from None",
+    ]
+    lines += _edges(op)
+    lines += _several_results(op) if many else _one_result(op)
+    return lines
+
+
+def _operands(op: Op, operator: bool) -> list[str]:
+    """Lines that set ``kind`` and an ``array_…`` for each operand."""
+    names = [p.name for p in op.tensors]
+    if op.variadic:
+        v = op.variadic
+        return [
+            f"    {v} = tuple({v})",
+            f"    for position, tensor in enumerate({v}):",
+            "        if not isinstance(tensor, Tensor):",
+            f"            raise not_a_tensor('{op.name}', '{v}', position, tensor)",
+            f"    if not {v}:",
+            f"        raise RuntimeError('{op.name}(): expected a non-empty list of Tensors')",
+            *([
+                f"    kind, {v}, array_{v} = promote_all(op, {v})",
+            ] if op.promotes else [
+                f"    same_device({v}, '{op.name}')",
+                f"    kind = {v}[0]._type",
+                f"    array_{v} = [tensor._array for tensor in {v}]",
+            ]),
+        ]  # fmt: skip
+    first = names[0]
+    if not op.promotes:
+        lines: list[str] = []
+        for position, p in enumerate(op.tensors, 1):
+            guard = f"{p.name} is not None and " if p.optional else ""
+            lines += [
+                f"    if {guard}not isinstance({p.name}, Tensor):",
+                f"        raise not_a_tensor('{op.name}', '{p.name}', {position}, {p.name})",
+                f"    array_{p.name} = None if {p.name} is None else {p.name}._array"
+                if p.optional
+                else f"    array_{p.name} = {p.name}._array",
+            ]
+        lines += [f"    kind = {first}._type"]
+        for name in names[1:]:
+            optional = next(p.optional for p in op.tensors if p.name == name)
+            guard = f"{name} is not None and " if optional else ""
+            lines += [
+                f"    if {guard}{name}._type.device is not kind.device:",
+                f"        same_device(({', '.join(names)}), '{op.name}')",
+            ]
+        return lines
+    tests = [f"isinstance({n}, Tensor)" for n in names]
+    tests += [f"{n}._type is {first}._type" for n in names[1:]]
+    tests += [f"{first}._type.floating"] if op.floating else []
+    lines = [
+        f"    if {' and '.join(tests)}:",
+        f"        kind = {first}._type",
+        *[f"        array_{n} = {n}._array" for n in names],
+        "    else:",
+    ]
+    unpacked = "".join(f"{n}, " for n in names)
+    call = f"kind, ({unpacked}), ({''.join(f'array_{n}, ' for n in names)}) = promote(op, ({unpacked}))"
+    if operator:
+        return [
+            *lines,
+            "        try:",
+            f"            {call}",
+            "        except NotAnOperand:",
+            "            return NotImplemented",
+        ]
+    return [*lines, f"        {call}"]
+
+
+def _edges(op: Op) -> list[str]:
+    if not op.rules:
+        return []
+    if op.variadic:
+        v = op.variadic
+        return [f"    edges = tuple([tensor._own_edge() for tensor in {v}])"]
+    lines = []
+    for name in op.edge_names:
+        optional = next(p.optional for p in op.tensors if p.name == name)
+        guard = f"None if {name} is None else " if optional else ""
+        lines.append(
+            f"    edge_{name} = {guard}{name}._edge if {name}._view is None "
+            f"else {name}._current_edge()"
+        )
+    return lines
+
+
+def _any_edge(op: Op) -> str:
+    if op.variadic:
+        return "edges.count(None) != len(edges)"
+    return " or ".join(f"edge_{n} is not None" for n in op.edge_names)
+
+
+def _all_edges(op: Op) -> str:
+    return "edges" if op.variadic else f"({''.join(f'edge_{n}, ' for n in op.edge_names)})"
+
+
+def _saved(op: Op) -> list[str]:
+    """Lines that set ``node.saved``: only what the wanted gradients ask for."""
+    if not op.saved_names:
+        return ["node.saved = ()"]
+    plain = {p.name: p for p in op.parameters}
+    entries = []
+    for name in op.saved_names:
+        users = [n for n in op.edge_names if name in op.rules[n][1]]
+        if name in op.output_names and name not in plain:
+            results = "result" if op.result_type is None else f"result_{name}"
+            entries.append(f"({results}._array, {results}._version, {results}._version[0])")
+        elif name == op.variadic:
+            entries.append(f"[(t._array, t._version, t._version[0]) for t in {name}]")
+        elif name not in plain:
+            parameter = name.removesuffix("_shape")
+            assert parameter in plain, f"{op.name}: a rule asks for {name!r}, which there is not"
+            if parameter == op.variadic:
+                entries.append(f"[array.shape for array in array_{parameter}]")
+            else:
+                entries.append(f"array_{parameter}.shape")
+        elif plain[name].kind == "plain":
+            entries.append(name)
+        else:
+            entry = f"(array_{name}, {name}._version, {name}._version[0])"
+            conditions = [] if plain[name].optional is False else [f"{name} is not None"]
+            if len(users) < len(op.edge_names):
+                conditions.append(" or ".join(f"edge_{n} is not None" for n in users))
+            if conditions:
+                entry = f"{entry} if {' and '.join(f'({c})' for c in conditions)} else None"
+            entries.append(entry)
+    saved = "(" + "".join(f"{e}, " for e in entries) + ")"
+    if not op.saved_arrays:
+        return [f"node.saved = {saved}"]
+    return [
+        "try:",
+        f"    node.saved = {saved}",
+        "except TypeError:  # an inference tensor has no version",
+        "    raise inference_saved(op) from None",
+    ]
+
+
+def _record(op: Op) -> list[str]:
+    """Lines that make the node; shape, type and the results' edges are set around them."""
+    return [
+        "node = new(Node)",
+        f"node.edges = {_all_edges(op)}",
+        *_saved(op),
+        "node.rank = next_rank()",
+        "frame = getframe(1)",
+        "if internal[frame.f_code.co_filename]:",
+        "    node.code, node.lasti = user_line()",
+        "else:",
+        "    node.code = frame.f_code",
+        "    node.lasti = frame.f_lasti",
+    ]
+
+
+def _indented(lines: list[str], depth: int) -> list[str]:
+    return [" " * 4 * depth + line for line in lines]
+
+
+def _view_arguments(op: Op) -> str:
+    first = op.tensors[0].name
+    rest = [
+        f"array_{p.name}" if p.kind == "tensor" else p.name
+        for p in op.parameters if p.name != first
+    ]  # fmt: skip
+    assert not any(p.keyword_only for p in op.parameters)
+    return "(" + "".join(f"{r}, " for r in rest) + ")"
+
+
+def _one_result(op: Op) -> list[str]:
+    lines = [
+        "    if array.__class__ is not kind.array_type:",
+        "        array = kind.asarray(array)",
+        "    result = new(Tensor)",
+        "    result._array = array",
+        "    result._type = kind if array.dtype is kind.array_dtype else kind.device.types[array.dtype]",
+        "    result._edge = None",
+    ]
+    if op.view:
+        first = op.tensors[0].name
+        lines += [
+            f"    result._version = {first}._version",
+            f"    result._view = View({first}, (forward, {_view_arguments(op)}, None))",
+        ]
+    else:
+        lines += ["    result._version = [0]", "    result._view = None"]
+    if op.rules:
+        lines += [
+            "    if mode.grad:",
+            f"        if {_any_edge(op)}:",
+            *_indented(_record(op), 3),
+            "            node.shape = array.shape",
+            "            node.tensor_type = result._type",
+            "            result._edge = node",
+        ]
+        lines += ["    elif mode.inference:"] if not op.view else []
+    else:
+        lines += ["    if mode.inference:"] if not op.view else []
+    lines += ["        result._version = None"] if not op.view else []
+    return [*lines, "    return result"]
+
+
+def _several_results(op: Op) -> list[str]:
+    first = op.variadic or op.tensors[0].name
+    lines = [
+        "    results = []",
+        "    for index, array in enumerate(arrays):",
+        "        if array.__class__ is not kind.array_type:",
+        "            array = kind.asarray(array)",
+        "        result = new(Tensor)",
+        "        result._array = array",
+        "        result._type = kind.device.types[array.dtype]",
+        "        result._edge = None",
+    ]
+    if op.view:
+        lines += [
+            f"        result._version = {first}._version",
+            f"        result._view = View({first}, (forward, {_view_arguments(op)}, index))",
+        ]
+    else:
+        lines += [
+            "        result._version = None if mode.inference else [0]",
+            "        result._view = None",
+        ]
+    lines += ["        results.append(result)"]
+    if op.result_type is not None:
+        lines += [f"    {', '.join(f'result_{n}' for n in op.output_names)}, = results"]
+    if op.rules:
+        lines += [
+            "    if mode.grad and (" + _any_edge(op) + "):",
+            *_indented(_record(op), 2),
+        ]
+        if op.several or op.differentiable > 1:
+            chosen = "results" if op.several else f"results[:{op.differentiable}]"
+            lines += [
+                f"        node.outputs = len({chosen})",
+                f"        node.shape = tuple([r._array.shape for r in {chosen}])",
+                f"        node.tensor_type = tuple([r._type for r in {chosen}])",
+                f"        for index, result in enumerate({chosen}):",
+                "            result._edge = OutputEdge(node, index)",
+            ]
+        else:
+            lines += [
+                "        node.shape = results[0]._array.shape",
+                "        node.tensor_type = results[0]._type",
+                "        results[0]._edge = node",
+            ]
+    return [*lines, f"    return {'Result(*results)' if op.result_type else 'tuple(results)'}"]
+
+
+def _vjp(op: Op) -> list[str]:
+    if not op.rules:
+        return []
+    lines = ["def vjp(self, g, edges):"]
+    if op.saved_names:
+        lines += [
+            "    saved = self.saved",
+            "    if saved.__class__ is Released:",
+            "        raise freed(self)",
+            f"    {', '.join(op.saved_names)}, = saved",
+        ]
+    plain: dict[str, Parameter] = {p.name: p for p in op.parameters}
+    for name in op.saved_arrays:
+        if name == op.variadic:
+            lines += [f"    {name} = [t._array for t in self.saved_values()['{name}']]"]
+            continue
+        sure = name not in plain or not (
+            plain[name].optional
+            or any(name not in op.rules[n][1] for n in op.edge_names)
+        )
+        depth = "    " if sure else "        "
+        lines += [] if sure else [f"    if {name} is not None:"]
+        lines += [
+            f"{depth}{name}, version, expected = {name}",
+            f"{depth}if version[0] != expected:",
+            f"{depth}    raise modified(self, {name}, version, expected, '{name}')",
+        ]
+
+    def call(name: str) -> str:
+        rule, names = op.rules[name]
+        return "None" if rule is None else f"rule_{name}({', '.join(('g', *names))})"
+
+    if op.variadic:
+        return [*lines, f"    return {call(op.variadic)}"]
+    if len(op.edge_names) == 1:
+        return [*lines, f"    return ({call(op.edge_names[0])},)"]
+    lines += [f"    {', '.join(f'edge_{n}' for n in op.edge_names)} = edges"]
+    parts = [f"None if edge_{n} is None else {call(n)}" for n in op.edge_names]
+    return [*lines, f"    return ({', '.join(parts)})"]

@@ -1,0 +1,386 @@
+"""Changing tensors in place: ``x.mul_(y)``, ``out=``, and what a change does to views.
+
+An in-place operation is its ordinary form followed by a copy into the tensor's memory. What is
+special is the bookkeeping, which follows PyTorch:
+
+* all tensors over one memory share a version, and a change raises it: whoever saved the old values
+  for a derivative finds out;
+* after a change the tensor's history is that of the operation;
+* where the tensor is a view, its *base* has changed as well: the base's history becomes a
+  ``CopySlices`` node, and every view's is made again from the base's when it is next asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .._tensor import Tensor, View, wrap
+from ..autograd._graph import AccumulateGrad, Edge, Node, Released, next_rank
+from ..autograd._modes import mode
+from ..autograd._provenance import line_of, user_line
+from ._errors import describe, freed
+
+__all__ = ["bump", "check_inplace", "inplace_form", "out_form", "replace", "write_out"]
+
+
+def check_inplace(name: str, tensor: Tensor, recorded: bool) -> None:
+    """Refuse a change in place that autograd could not follow, before it is made.
+
+    Args:
+        name: the operation, for the message.
+        tensor: what is to be changed.
+        recorded: whether the operation will be recorded: grad mode, and an input requires grad.
+
+    Raises:
+        RuntimeError: see the text of each.
+    """
+    if tensor._version is None and not mode.inference:
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed."
+            "You can make a clone to get a normal tensor before doing inplace update."
+            "See https://github.com/pytorch/rfcs/pull/17 for more details."
+        )
+    strides, shape = tensor._array.strides, tensor._array.shape
+    if 0 in strides and any(n > 1 and s == 0 for n, s in zip(shape, strides, strict=True)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. Please clone() the tensor before performing the operation. "
+            f"{name}() was to change {describe(tensor)}, an expanded view"
+        )
+    if not recorded:
+        return
+    here = f" ({name}() at {line_of(user_line())}, on {describe(tensor)}.)"
+    view = tensor._view
+    if view is not None:
+        if view.origin is not None:
+            _refuse_view(tensor, view, here)
+        if tensor.requires_grad and view.base._edge.__class__ is AccumulateGrad:
+            raise RuntimeError(
+                "a view of a leaf Variable that requires grad is being used in an in-place "
+                f"operation.{here} {_LEAF_REMEDY}"
+            )
+    if tensor._own_edge().__class__ is AccumulateGrad:
+        raise RuntimeError(
+            "a leaf Variable that requires grad is being used in an in-place operation."
+            f"{here} {_LEAF_REMEDY}"
+        )
+
+
+_LEAF_REMEDY = (
+    "Its gradient could not be told from that of its former values. To update a parameter, do so "
+    "within `with torch.no_grad():`; to compute with it, use the operation that returns a new "
+    "tensor."
+)
+
+
+def _refuse_view(tensor: Tensor, view: View, here: str) -> None:
+    if view.origin == "several":
+        node = tensor.grad_fn
+        what = (
+            f"Output {tensor.output_nr} of {node.name()} is a view and is being modified inplace."
+            if node is not None
+            else "A view is being modified inplace."
+        )
+        raise RuntimeError(
+            f"{what} This view is the output of a function that returns multiple views. Such "
+            "functions do not allow the output views to be modified inplace. You should replace "
+            f"the inplace operation by an out-of-place one.{here}"
+        )
+    raise RuntimeError(
+        f"A view was created in {view.origin} mode and is being modified inplace with grad mode "
+        "enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You "
+        "can clarify your code by moving both the view and the inplace either both inside the "
+        f"{view.origin} block (if you don't want the inplace to be tracked) or both outside (if "
+        f"you want the inplace to be tracked).{here}"
+    )
+
+
+def bump(tensor: Tensor) -> None:
+    """Count a change in place of the tensor's memory, and remember the line."""
+    version = tensor._version
+    if version is not None:
+        version[0] += 1
+        version[1:] = (user_line(),)
+
+
+def replace(name: str, tensor: Tensor, result: Tensor) -> Tensor:
+    """Make ``result`` the new contents of ``tensor``, with its history.
+
+    The caller has checked that the change is allowed.
+
+    Raises:
+        RuntimeError: the result does not fit in.
+    """
+    array = tensor._array
+    if result._array.shape != array.shape:
+        raise RuntimeError(
+            f"output with shape {list(array.shape)} doesn't match the broadcast shape "
+            f"{list(result._array.shape)}. {name}() cannot change the shape of the tensor that it "
+            "works on"
+        )
+    _check_castable(result, tensor)
+    node = result._edge
+    if node is None:
+        array[...] = result._array
+        bump(tensor)
+        return tensor
+    if isinstance(node, Node):
+        _keep_original(node, tensor)
+    array[...] = result._array
+    bump(tensor)
+    if isinstance(node, Node):
+        _point_to_output(node, tensor, result)
+    if tensor._view is None:
+        if result._type is not tensor._type:
+            node = _cast_edge(node, tensor)
+        tensor._edge = node
+    else:
+        _change_base(tensor._view, node, tensor)
+    return tensor
+
+
+def _check_castable(result: Tensor, target: Tensor) -> None:
+    source, wanted = result._type.dtype, target._type.dtype
+    if source.category > wanted.category:
+        raise RuntimeError(
+            f"result type {source.title} can't be cast to the desired output type {wanted.title}"
+        )
+
+
+def _keep_original(node: Node, tensor: Tensor) -> None:
+    """Have the node save a copy of what ``tensor`` holds now, if it saved that."""
+    array = tensor._array
+    if any(e.__class__ is tuple and len(e) == 3 and e[0] is array for e in node.saved):
+        original = (array.copy(), [0], 0)
+        node.saved = tuple(
+            original if e.__class__ is tuple and len(e) == 3 and e[0] is array else e
+            for e in node.saved
+        )
+
+
+def _point_to_output(node: Node, tensor: Tensor, result: Tensor) -> None:
+    """Have the node save ``tensor`` for its output: the output's own array is given up."""
+    version = tensor._version
+    if version is not None and result._type is tensor._type:
+        entry = (tensor._array, version, version[0])
+        node.saved = tuple(
+            entry if e.__class__ is tuple and len(e) == 3 and e[0] is result._array else e
+            for e in node.saved
+        )
+
+
+def _cast_edge(node: Edge, tensor: Tensor) -> Edge:
+    # The result was promoted beyond the tensor's dtype; the engine casts what passes an edge.
+    return _ViewNode("ToCopyBackward0", (node,), tensor._array.shape, tensor._type, _pass_on, _pass_on)
+
+
+def _pass_on(g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
+    return (g,)
+
+
+class _ViewNode(Node):
+    """A node whose rules are closures: what a change in place leaves behind."""
+
+    __slots__ = ("rule", "rule_on_tensors", "title")
+
+    def __init__(
+        self, title: str, edges: tuple[Edge | None, ...], shape: Any, kind: Any,
+        rule: Callable[..., Any], rule_on_tensors: Callable[..., Any],
+    ) -> None:  # fmt: skip
+        self.title = title
+        self.edges = edges
+        self.saved = ()
+        self.rank = next_rank()
+        self.shape = shape
+        self.tensor_type = kind
+        self.code, self.lasti = user_line()
+        self.rule = rule
+        self.rule_on_tensors = rule_on_tensors
+
+    def name(self) -> str:
+        return self.title
+
+    def vjp(self, g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
+        if self.saved.__class__ is Released:
+            raise freed(self)
+        return self.rule(g, edges)  # type: ignore[no-any-return]
+
+    def vjp_on_tensors(self, g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
+        return self.rule_on_tensors(g, edges)  # type: ignore[no-any-return]
+
+
+def _change_base(view: View, node: Edge, tensor: Tensor) -> None:
+    """The base's history after a change of a view of it: all but the view's part is as before."""
+    base = view.base
+    kind = base._type
+
+    def rule(g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
+        xp = kind.xp
+        part = view.of(xp, g)
+        if edges[0] is None:
+            return None, part
+        rest = xp.array(g)
+        part = view.of(xp, rest).copy()
+        view.of(xp, rest)[...] = 0
+        return rest, part
+
+    def rule_on_tensors(g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
+        part = _of_tensor(view, g)
+        if edges[0] is None:
+            return None, part
+        return g - _embedded(view, part, base), part
+
+    base._edge = _ViewNode(
+        "CopySlices", (base._edge, node), base._array.shape, kind, rule, rule_on_tensors
+    )
+    view.version = -1  # to be made again from the base's
+
+
+def _of_tensor(view: View, tensor: Tensor) -> Tensor:
+    """The same view of another tensor, recorded if that requires grad."""
+    return _linear(
+        tensor, view.of(tensor._type.xp, tensor._array), lambda g: _embedded(view, g, tensor),
+        lambda xp, g: _embedded_array(view, xp, g, tensor._array.shape, tensor._type.array_dtype),
+    )  # fmt: skip
+
+
+def _embedded(view: View, part: Tensor, like: Tensor) -> Tensor:
+    """Zeros of ``like``'s shape, with ``part`` where the view is."""
+    kind = like._type
+    array = _embedded_array(view, kind.xp, part._array, like._array.shape, kind.array_dtype)
+    return _linear(part, array, lambda g: _of_tensor(view, g), view.of)
+
+
+def _embedded_array(view: View, xp: Any, part: Any, shape: Any, dtype: Any) -> Any:
+    whole = xp.zeros(shape, dtype)
+    view.of(xp, whole)[...] = part
+    return whole
+
+
+def _linear(
+    source: Tensor, array: Any, transpose: Callable[[Any], Any], on_arrays: Callable[..., Any]
+) -> Tensor:
+    """``array`` as a linear function of ``source``, whose transpose is given in both forms."""
+    kind = source._type.device.types[array.dtype]
+    result = wrap(source._type.asarray(array), kind)
+    edge = source._own_edge()
+    if mode.grad and edge is not None:
+        result._edge = _ViewNode(
+            "AsStridedBackward0", (edge,), array.shape, kind,
+            lambda g, edges: (on_arrays(kind.xp, g),), lambda g, edges: (transpose(g),),
+        )  # fmt: skip
+    return result
+
+
+def _current_edge(tensor: Tensor) -> Edge | None:
+    """The edge of a view, made again from its base's if the storage has changed since."""
+    view = tensor._view
+    assert view is not None
+    version = tensor._version
+    if version is not None and view.version != version[0]:
+        view.version = version[0]
+        base = view.base
+        edge = base._edge
+        if edge is None or edge.__class__ is AccumulateGrad and view.origin is not None:
+            return tensor._edge
+        shape, dtype = base._array.shape, base._type.array_dtype
+        tensor._edge = _ViewNode(
+            "AsStridedBackward0", (edge,), tensor._array.shape, tensor._type,
+            lambda g, edges: (_embedded_array(view, base._type.xp, g, shape, dtype),),
+            lambda g, edges: (_embedded(view, g, base),),
+        )  # fmt: skip
+    return tensor._edge
+
+
+Tensor._current_edge = _current_edge  # type: ignore[assignment]
+
+
+def inplace_form(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """``mul_`` for ``mul``: the same, into the first operand's memory."""
+
+    def changed(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if not isinstance(input, Tensor):
+            raise TypeError(
+                f"{name}_(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+            )
+        recorded = mode.grad and (
+            input._own_edge() is not None or any_requires_grad((*args, *kwargs.values()))
+        )
+        check_inplace(f"{name}_", input, recorded)
+        result = function(input, *args, **kwargs)
+        if result is NotImplemented:
+            return result  # type: ignore[no-any-return]
+        return replace(f"{name}_", input, result)
+
+    changed.__name__ = changed.__qualname__ = f"{name}_"
+    changed.__doc__ = f"The in-place form of `{name}`: changes ``input``, and returns it."
+    return changed
+
+
+def any_requires_grad(values: Sequence[Any]) -> bool:
+    """Whether one of the arguments is, or holds, a tensor that requires grad."""
+    for value in values:
+        if isinstance(value, Tensor):
+            if value._own_edge() is not None:
+                return True
+        elif value.__class__ in (tuple, list) and any_requires_grad(value):
+            return True
+    return False
+
+
+def write_out(op: Any, out: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Compute, and write the result into ``out``.
+
+    Raises:
+        RuntimeError: an argument, or ``out``, requires grad; dtypes or devices do not fit.
+    """
+    return _into(op.name, op.function, out, args, kwargs)
+
+
+def _into(
+    name: str, function: Callable[..., Any], out: Any, args: Sequence[Any], kwargs: dict[str, Any]
+) -> Any:
+    targets = out if isinstance(out, (tuple, list)) else (out,)
+    for target in targets:
+        if not isinstance(target, Tensor):
+            raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(target).__name__}")
+    if mode.grad and any_requires_grad((*args, *kwargs.values(), *targets)):
+        raise RuntimeError(
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, "
+            "but one of the arguments requires grad. Leave out= away, or compute within "
+            "`with torch.no_grad():`"
+        )
+    results = function(*args, **kwargs)
+    for target, result in zip(
+        targets, results if isinstance(results, tuple) else (results,), strict=True
+    ):
+        if target._type.device is not result._type.device:
+            raise RuntimeError(
+                f"Expected all tensors to be on the same device, but found at least two devices, "
+                f"{result.device} and {target.device}! out= is on the wrong one"
+            )
+        _check_castable(result, target)
+        if target._array.shape != result._array.shape:
+            # As in PyTorch, out= takes the result's shape; its memory is then new.
+            target._array = target._type.xp.empty(result._array.shape, target._type.array_dtype)
+        target._array[...] = result._array
+        bump(target)
+    return out
+
+
+def out_form(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """A plain function, with ``out=``."""
+
+    def with_out(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        if out is None:
+            return function(*args, **kwargs)
+        return _into(name, function, out, args, kwargs)
+
+    with_out.__name__ = with_out.__qualname__ = name
+    with_out.__doc__ = function.__doc__
+    with_out.__module__ = "devgrad"
+    with_out.__wrapped__ = function  # type: ignore[attr-defined]
+    return with_out
+
+

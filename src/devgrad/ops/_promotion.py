@@ -1,0 +1,147 @@
+"""Bringing operands together: numbers become tensors, dtypes are promoted, devices compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._tensor import Tensor, constant
+from ..device import (
+    CPU,
+    DType,
+    TensorType,
+    combine_categories,
+    dtype_of_number,
+    get_default_dtype,
+    promote_types,
+)
+
+if TYPE_CHECKING:
+    from ._op import Op
+
+__all__ = ["NUMBERS", "NotAnOperand", "common_type", "not_a_tensor", "promote", "result_dtype",
+           "same_device"]  # fmt: skip
+
+NUMBERS = (bool, int, float, complex)
+
+
+class NotAnOperand(TypeError):
+    """An operator was given something that is neither tensor nor number: Python asks it next."""
+
+
+def not_a_tensor(op_name: str, parameter: str, position: int, value: object) -> NotAnOperand:
+    """The error for an argument that should have been a tensor."""
+    kind = type(value)
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    hint = ""
+    if module == "numpy.":
+        hint = ". Wrap it first, without a copy: devgrad.from_numpy(array)"
+    return NotAnOperand(
+        f"{op_name}(): argument '{parameter}' (position {position}) must be Tensor, not "
+        f"{module if module != 'numpy.' else 'numpy.'}{kind.__name__}{hint}"
+    )
+
+
+def result_dtype(operands: Any) -> DType:
+    """The dtype in which tensors and Python numbers meet.
+
+    Tensors with dimensions decide; 0-dim tensors, and after them numbers, only count where they
+    are of a higher category (bool < integer < floating point < complex).
+    """
+    dims: DType | None = None
+    zeros: DType | None = None
+    numbers: DType | None = None
+    for x in operands:
+        if isinstance(x, Tensor):
+            dtype = x._type.dtype
+            if x._array.ndim:
+                dims = dtype if dims is None else promote_types(dims, dtype)
+            else:
+                zeros = dtype if zeros is None else promote_types(zeros, dtype)
+        else:
+            dtype = dtype_of_number(x)
+            numbers = dtype if numbers is None else promote_types(numbers, dtype)
+    found = combine_categories(dims, combine_categories(zeros, numbers))
+    assert found is not None
+    return found
+
+
+def same_device(operands: Any, op_name: str) -> Any:
+    """The one device of all tensors; a 0-dim tensor on the CPU may join those on another.
+
+    Raises:
+        RuntimeError: they are on different devices. Both are named.
+    """
+    first = None
+    for x in operands:
+        if not isinstance(x, Tensor):
+            continue
+        if first is None or (first._type.device is CPU and not first._array.ndim):
+            first = x
+        elif x._type.device is not first._type.device and (
+            x._array.ndim or x._type.device is not CPU
+        ):
+            raise RuntimeError(
+                "Expected all tensors to be on the same device, but found at least two devices, "
+                f"{first.device} and {x.device}! {op_name}() was given one tensor of shape "
+                f"{list(first.shape)} on {first.device} and one of shape {list(x.shape)} on "
+                f"{x.device}. Move one: x.to('{first.device}')"
+            )
+    assert first is not None
+    return first._type.device
+
+
+def common_type(operands: Any, op_name: str, floating: bool) -> TensorType:
+    """Device and dtype in which an operation computes; integers become floats if ``floating``."""
+    device = same_device(operands, op_name)
+    dtype = result_dtype(operands)
+    if floating and dtype.category < 2:
+        dtype = get_default_dtype()
+    return device.types[dtype.array_dtype]  # type: ignore[no-any-return]
+
+
+def promote(op: Op, operands: tuple[Any, ...]) -> tuple[TensorType, tuple[Any, ...], list[Any]]:
+    """The type to compute in, the operands as tensors, and their arrays in that type.
+
+    Raises:
+        NotAnOperand: one is neither a tensor nor a number.
+    """
+    # By far the commonest: one tensor and a number that does not change its type.
+    if len(operands) == 2:
+        a, b = operands
+        if isinstance(a, Tensor) and isinstance(b, NUMBERS):
+            kind = a._type
+            category = 2 if b.__class__ is float else 3 if b.__class__ is complex else 1
+            if kind.dtype.category >= category and (kind.floating or not op.floating):
+                b = constant(b, kind)
+                return kind, (a, b), [a._array, b._array]
+    if not any(isinstance(x, Tensor) for x in operands):
+        raise not_a_tensor(op.name, op.tensors[0].name, 1, operands[0])
+    for position, (parameter, x) in enumerate(zip(op.tensors, operands, strict=True), 1):
+        if not isinstance(x, (Tensor, *NUMBERS)) and not (x is None and parameter.optional):
+            raise not_a_tensor(op.name, parameter.name, position, x)
+    given = [x for x in operands if x is not None]
+    kind = common_type(given, op.name, op.floating)
+    tensors: list[Any] = []
+    arrays: list[Any] = []
+    for x in operands:
+        if x is None:
+            tensors.append(None)
+            arrays.append(None)
+            continue
+        if not isinstance(x, Tensor):
+            x = constant(x, kind)
+        tensors.append(x)
+        arrays.append(as_type(x, kind))
+    return kind, tuple(tensors), arrays
+
+
+def as_type(x: Tensor, kind: TensorType) -> Any:
+    """The array of ``x``, moved and cast to ``kind``."""
+    array = x._array
+    if x._type.device is not kind.device:
+        array = kind.xp.from_host(x._type.xp.to_host(array), kind.device.index)
+    if array.dtype is not kind.array_dtype:
+        if array.dtype.kind == "c" and not kind.dtype.is_complex:
+            array = array.real
+        array = array.astype(kind.array_dtype)
+    return array

@@ -1,0 +1,307 @@
+"""Arithmetic: sums, products, quotients, powers.
+
+A row here reads: the operation, then for each operand the gradient that it receives from the
+gradient ``g`` of the result.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._tensor import Tensor
+from ._formula import conj, zeros_like
+from ._op import METHODS, Array, composite, op
+
+__all__: list[str] = []
+
+
+def _no_bool_minus(*operands: Any) -> None:
+    if all(x.dtype.kind == "b" for x in operands):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` "
+            "or `logical_xor()` operator instead."
+        )
+
+
+def _scaled(xp: Any, x: Array, alpha: Any) -> Array:
+    if x.dtype.kind in "iub" and isinstance(alpha, float):
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
+    return x if alpha == 1 else xp.multiply(x, xp.asarray(alpha).astype(x.dtype))
+
+
+@op(promotes=True, inplace=True, dunders=("__add__", "__radd__", "__iadd__"))
+def add(xp: Any, input: Array, other: Array, *, alpha: Any = 1) -> Array:
+    """``input + alpha * other``.
+
+    >>> import devgrad
+    >>> devgrad.add(devgrad.tensor([1.0, 2.0]), 3)
+    tensor([4., 5.])
+    """
+    return xp.add(input, other if alpha == 1 else _scaled(xp, other, alpha))
+
+
+add.vjp(input=lambda g: g, other=lambda g, alpha: g if alpha == 1 else g * conj_number(alpha))
+
+
+def conj_number(x: Any) -> Any:
+    """The conjugate of a Python number."""
+    return x.conjugate() if isinstance(x, complex) else x
+
+
+@op(promotes=True, inplace=True, aliases=("subtract",), dunders=("__sub__", "__isub__"))
+def sub(xp: Any, input: Array, other: Array, *, alpha: Any = 1) -> Array:
+    """``input - alpha * other``."""
+    _no_bool_minus(input, other)
+    return xp.subtract(input, other if alpha == 1 else _scaled(xp, other, alpha))
+
+
+sub.vjp(input=lambda g: g, other=lambda g, alpha: -g if alpha == 1 else g * -conj_number(alpha))
+
+
+@op(promotes=True, node="RsubBackward1", dunders=("__rsub__",))
+def rsub(xp: Any, input: Array, other: Array, *, alpha: Any = 1) -> Array:
+    """``other - alpha * input``."""
+    _no_bool_minus(input, other)
+    return xp.subtract(other, input if alpha == 1 else _scaled(xp, input, alpha))
+
+
+rsub.vjp(input=lambda g, alpha: -g if alpha == 1 else g * -conj_number(alpha), other=lambda g: g)
+
+
+@op(promotes=True, inplace=True, aliases=("multiply",), dunders=("__mul__", "__rmul__", "__imul__"))
+def mul(xp: Any, input: Array, other: Array) -> Array:
+    """``input * other``.
+
+    >>> import devgrad
+    >>> devgrad.mul(devgrad.tensor([1.0, 2.0]), devgrad.tensor([3.0, 4.0]))
+    tensor([3., 8.])
+    """
+    return xp.multiply(input, other)
+
+
+mul.vjp(input=lambda g, other: g * conj(other), other=lambda g, input: g * conj(input))
+
+
+@op(name="div", node="DivBackward0", floating=True, function=False, method=False)
+def true_div(xp: Any, input: Array, other: Array) -> Array:
+    """``input / other``, never an integer."""
+    return xp.true_divide(input, other)
+
+
+true_div.vjp(
+    input=lambda g, other: g / conj(other),
+    other=lambda g, other, out: -g * conj(out / other),
+)
+
+
+def _floor_div_checked(xp: Any, input: Array, other: Array) -> None:
+    if input.dtype.kind in "iub" and (other == 0).any():
+        raise RuntimeError("ZeroDivisionError")
+
+
+@op(promotes=True, node="DivBackward1", function=False, method=False)
+def _div_rounded(xp: Any, input: Array, other: Array, rounding_mode: str) -> Array:
+    if input.dtype.kind in "iub":
+        if (other == 0).any():
+            raise RuntimeError("ZeroDivisionError: integer division by zero")
+        quotient = xp.floor_divide(input, other)
+        if rounding_mode == "trunc":
+            remainder = input - quotient * other
+            quotient = quotient + ((remainder != 0) & ((input < 0) != (other < 0))).astype(
+                quotient.dtype
+            )
+        return quotient
+    if rounding_mode == "trunc":
+        return xp.trunc(xp.true_divide(input, other))
+    return xp.floor_divide(input, other)
+
+
+_div_rounded.vjp(input=lambda g: zeros_like(g), other=lambda g: zeros_like(g))
+
+
+@composite(inplace=True, aliases=("divide",))
+def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """``input / other``; with ``rounding_mode`` ``"floor"`` or ``"trunc"``, rounded.
+
+    >>> import devgrad
+    >>> devgrad.div(devgrad.tensor([7, -7]), 2, rounding_mode="floor")
+    tensor([ 3, -4])
+    """
+    if rounding_mode is None:
+        return true_div.function(input, other)
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+            f"'{rounding_mode}'"
+        )
+    return _div_rounded.function(input, other, rounding_mode)
+
+
+@composite(inplace=True)
+def true_divide(input: Tensor, other: Any) -> Tensor:
+    """``input / other``."""
+    return true_div.function(input, other)
+
+
+@composite(inplace=True)
+def floor_divide(input: Tensor, other: Any) -> Tensor:
+    """``input / other`` rounded down."""
+    return _div_rounded.function(input, other, "floor")
+
+
+@op(promotes=True, inplace=True, dunders=("__mod__", "__imod__"))
+def remainder(xp: Any, input: Array, other: Array) -> Array:
+    """What is left of ``input / other`` rounded down; it has the sign of ``other``."""
+    if input.dtype.kind in "iub" and (other == 0).any():
+        raise RuntimeError("ZeroDivisionError: remainder by zero")
+    return xp.remainder(input, other)
+
+
+remainder.vjp(
+    input=lambda g: g,
+    other=lambda g, input, other: -g * _div_rounded(input, other, "floor"),
+)
+
+
+@op(promotes=True, inplace=True)
+def fmod(xp: Any, input: Array, other: Array) -> Array:
+    """What is left of ``input / other`` rounded toward zero; it has the sign of ``input``."""
+    if input.dtype.kind in "iub" and (other == 0).any():
+        raise RuntimeError("ZeroDivisionError: fmod by zero")
+    return xp.fmod(input, other)
+
+
+fmod.vjp(
+    input=lambda g: g,
+    other=lambda g, input, other: -g * _div_rounded(input, other, "trunc"),
+)
+
+
+@op(inplace=True, aliases=("negative",), dunders=("__neg__",))
+def neg(xp: Any, input: Array) -> Array:
+    """``-input``."""
+    if input.dtype.kind == "b":
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+            "invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+    return xp.negative(input)
+
+
+neg.vjp(input=lambda g: -g)
+
+
+@op(floating=True, inplace=True)
+def reciprocal(xp: Any, input: Array) -> Array:
+    """``1 / input``."""
+    return xp.true_divide(xp.asarray(1, input.dtype), input)
+
+
+reciprocal.vjp(input=lambda g, out: -g * conj(out * out))
+
+
+# --- powers: three nodes, as in PyTorch, since a number has no gradient ---------------------------
+
+
+def _power(xp: Any, base: Array, exponent: Any) -> Array:
+    """``base ** exponent`` for a Python number, by multiplication where that is exact and faster."""
+    if exponent == 2:
+        return xp.multiply(base, base)
+    if exponent == 1:
+        return +base if base.dtype.kind != "b" else base.copy()
+    if base.dtype.kind in "fc":
+        if exponent == 3:
+            return base * base * base
+        if exponent == 0.5:
+            return xp.sqrt(base)
+        if exponent == -1:
+            return xp.true_divide(xp.asarray(1, base.dtype), base)
+        if exponent == 0:
+            return xp.ones(base.shape, base.dtype)
+        return xp.power(base, xp.asarray(exponent).astype(base.dtype))
+    if exponent < 0:
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    return xp.power(base, xp.asarray(exponent).astype(base.dtype))
+
+
+@op(node="PowBackward0", function=False, method=False)
+def pow_number(xp: Any, input: Array, exponent: Any) -> Array:
+    """A tensor to the power of a number that does not change its dtype."""
+    return _power(xp, input, exponent)
+
+
+pow_number.vjp(
+    input=lambda g, input, exponent: (
+        g * (2 * conj(input))
+        if exponent == 2
+        else zeros_like(input)
+        if exponent == 0
+        else g * conj(exponent * pow_number(input, exponent - 1))
+    )
+)
+
+
+@op(node="PowBackward1", promotes=True, function=False, method=False)
+def pow_tensor(xp: Any, input: Array, exponent: Array) -> Array:
+    """A tensor to the power of a tensor."""
+    if input.dtype.kind in "iu" and (exponent < 0).any():
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    if input.dtype.kind == "b":
+        return input | ~exponent
+    return xp.power(input, exponent)
+
+
+@op(node="PowBackward2", promotes=True, function=False, method=False)
+def pow_of_number(xp: Any, exponent: Array, base: Array) -> Array:
+    """A number to the power of a tensor."""
+    return pow_tensor.forward(xp, base, exponent)
+
+
+@composite(inplace=True, dunders=("__pow__", "__ipow__"))
+def pow(input: Any, exponent: Any) -> Tensor:
+    """``input ** exponent``; one of the two may be a number.
+
+    >>> import devgrad
+    >>> devgrad.pow(devgrad.tensor([1.0, 2.0, 3.0]), 2)
+    tensor([1., 4., 9.])
+
+    Raises:
+        RuntimeError: an integer tensor is raised to a negative integer.
+    """
+    if not isinstance(exponent, Tensor):
+        category = input._type.dtype.category
+        if category >= 2 and exponent.__class__ is not complex or (
+            category == 1 and exponent.__class__ is int
+        ):
+            return pow_number.function(input, exponent)
+        return pow_tensor.function(input, exponent)
+    if not isinstance(input, Tensor):
+        return pow_of_number.function(exponent, input)
+    return pow_tensor.function(input, exponent)
+
+
+def _rpow(self: Tensor, base: Any) -> Tensor:
+    return pow_of_number.function(self, base)
+
+
+def _rdiv(self: Tensor, other: Any) -> Tensor:
+    # As PyTorch does it: the graph of 1 / x shows a reciprocal and a product.
+    return mul.function(reciprocal.function(self), other)
+
+
+def _rfloordiv(self: Tensor, other: Any) -> Tensor:
+    return floor_divide(other, self)
+
+
+def _rmod(self: Tensor, other: Any) -> Tensor:
+    return remainder.function(other, self)
+
+
+METHODS.update(
+    __rpow__=_rpow, __rtruediv__=_rdiv, __rdiv__=_rdiv, __truediv__=true_div._stub(operator=True),
+    __itruediv__=METHODS["div_"], __floordiv__=floor_divide, __rfloordiv__=_rfloordiv,
+    __ifloordiv__=METHODS["floor_divide_"], __rmod__=_rmod,
+)  # fmt: skip
+true_div.operator = METHODS["__truediv__"]
