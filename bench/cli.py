@@ -13,6 +13,7 @@ from pathlib import Path
 import bench.workloads  # noqa: F401  (registers the workloads)
 from bench import bars, report
 from bench.client import set_threads, source_paths
+from bench.compare_devices import compare, to_text
 from bench.machine import describe_python
 from bench.peers import PEERS
 from bench.registry import Workload, all_workloads, select
@@ -224,12 +225,10 @@ def compare_devices(threads: int) -> int:
     sys.path += [path for path in source_paths() if path not in sys.path]
     try:
         lib = importlib.import_module("devgrad")
-    except ModuleNotFoundError as error:
-        print(f"bench: devgrad cannot be measured: {error}", file=sys.stderr)
+        comparison = compare(lib)
+    except (ModuleNotFoundError, RuntimeError) as error:
+        print(f"bench: the devices cannot be compared: {error}", file=sys.stderr)
         return UNUSABLE
-    from bench.compare_devices import compare, to_text
-
-    comparison = compare(lib)
     print(f"{describe_python()}, devgrad {lib.__version__}")
     print(to_text(comparison), end="")
     return 0 if comparison.passed else FAILED

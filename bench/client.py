@@ -111,7 +111,7 @@ class WorkerProcess:
                 raise WorkerUnavailableError(
                     self.about["unavailable"], self.about.get("traceback", "")
                 )
-        except WorkerError:
+        except BaseException:
             self.stop()
             raise
 
@@ -122,11 +122,9 @@ class WorkerProcess:
         was ended because it took longer than the time limit.
         """
         assert self._process.stdin is not None
-        try:
+        with contextlib.suppress(OSError):  # nobody listens; what is received says why
             self._process.stdin.write(json.dumps({"do": do, **arguments}) + "\n")
             self._process.stdin.flush()
-        except OSError:
-            self._receive(do)  # raises with the reason why nobody listens
         return self._receive(do)
 
     def stop(self) -> None:

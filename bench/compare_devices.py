@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +13,11 @@ from bench.workloads.regression import regression
 STEPS = 800
 
 # float32 carries 7 digits; the devices add 100 terms in different orders, and the descent draws
-# the two paths together again, so the difference stays near a rounding error of a sum.
-RTOL = 2e-5
-ATOL = 1e-5
+# the two paths together again, so the difference stays near the rounding error of a sum. Between
+# PyTorch and hand-written NumPy it is 3e-5 for the loss (which starts at 993), 5e-7 for w and
+# 2e-7 for b.
+RTOL = 5e-6
+ATOL = 5e-6
 
 NAMES = ("loss", "w", "b")
 Point = tuple[float, ...]
@@ -22,13 +25,19 @@ Point = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Difference:
-    """The largest difference of one quantity along the path, and where it was."""
+    """The largest difference of one quantity along the path, the step where it was, and the first
+    step that was beyond the tolerance (None when none was).
+    """
 
     name: str
     largest: float
     step: int
-    allowed: float
-    within: bool
+    beyond: int | None
+
+    @property
+    def within(self) -> bool:
+        """Whether every step was within the tolerance."""
+        return self.beyond is None
 
 
 @dataclass(frozen=True)
@@ -77,20 +86,19 @@ def compare_paths(
     (device1, path1), (device2, path2) = first, second
     if len(path1) != len(path2):
         raise ValueError(f"the paths have {len(path1)} and {len(path2)} steps")
-    differences = []
-    for index, name in enumerate(NAMES):
-        worst: Difference | None = None
-        worst_share = -1.0
-        for step, (a, b) in enumerate(zip(path1, path2, strict=True), 1):
-            gap = abs(a[index] - b[index])
-            allowed = ATOL + RTOL * abs(a[index])
-            share = gap / allowed if gap == gap else float("inf")
-            if share > worst_share:
-                worst_share = share
-                worst = Difference(name, gap, step, allowed, share <= 1)
-        assert worst is not None
-        differences.append(worst)
-    return Comparison((device1, device2), len(path1), tuple(differences), (path1[-1], path2[-1]))
+    differences = tuple(
+        _difference(name, [point[i] for point in path1], [point[i] for point in path2])
+        for i, name in enumerate(NAMES)
+    )
+    return Comparison((device1, device2), len(path1), differences, (path1[-1], path2[-1]))
+
+
+def _difference(name: str, first: Sequence[float], second: Sequence[float]) -> Difference:
+    gaps = [abs(a - b) for a, b in zip(first, second, strict=True)]
+    largest = max(range(len(gaps)), key=lambda i: math.inf if math.isnan(gaps[i]) else gaps[i])
+    beyond = (i for i, gap in enumerate(gaps) if not gap <= ATOL + RTOL * abs(first[i]))
+    step = next(beyond, None)
+    return Difference(name, gaps[largest], largest + 1, None if step is None else step + 1)
 
 
 def to_text(comparison: Comparison) -> str:
@@ -107,10 +115,13 @@ def to_text(comparison: Comparison) -> str:
         loss, w, b = point
         lines.append(f"  {device:<8} ends at loss {loss:.7g}, w {w:.7g}, b {b:.7g}")
     for difference in comparison.differences:
-        verdict = "within" if difference.within else "BEYOND"
-        lines.append(
-            f"  {difference.name:<5} differs most at step {difference.step}: "
-            f"{difference.largest:.3g}, {verdict} {difference.allowed:.3g}"
-        )
-    lines.append(f"tolerance: {ATOL:g} + {RTOL:g} x the first device's value, at every step")
+        line = f"  {difference.name:<5} differs by at most {difference.largest:.3g}"
+        line += f" (step {difference.step})"
+        if not difference.within:
+            line += f", BEYOND the tolerance first at step {difference.beyond}"
+        lines.append(line)
+    lines.append(
+        f"tolerance at every step: {ATOL:g} + {RTOL:g} of the value on the first device: "
+        + ("met" if comparison.passed else "NOT met")
+    )
     return "\n".join(lines) + "\n"

@@ -8,6 +8,7 @@ import importlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bench.registry import HAND, LIBRARY
@@ -75,13 +76,20 @@ def torch_like(module: str, device: str, threads: int) -> Loaded:
             raise UnavailableError(f"{module} has no device {device!r} here: {error}") from error
     if hasattr(lib, "set_num_threads"):
         lib.set_num_threads(threads)
-    about = {"version": lib.__version__, "file": lib.__file__, "numpy": numpy_version()}
+    about = {"version": lib.__version__, "file": place(lib.__file__), "numpy": numpy_version()}
     if caught:
         about["warnings"] = [str(warning.message) for warning in caught]
     if actual.type != "cuda":
         return Loaded(lib, actual.type, None, about)
     about["device_name"] = lib.cuda.get_device_name(actual)
     return Loaded(lib, str(actual), lib.cuda.synchronize, about)
+
+
+def place(file: str) -> str:
+    """Where a module was imported from, relative to this checkout if it is in it."""
+    root = Path(__file__).resolve().parents[1]
+    path = Path(file).resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 def numpy_version() -> str | None:

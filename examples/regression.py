@@ -63,32 +63,25 @@ def draw(x: torch.Tensor, y: torch.Tensor, table: torch.Tensor, out: Path) -> No
 
     x, y = x.cpu(), y.cpu()
     w, b, loss = table.unbind(1)
-    blue, red, grey = "#3b75af", "#c8382e", "#555555"
+    blue, red = "#3b75af", "#c8382e"
 
     figure = Figure(figsize=(14, 4.6), layout="constrained")
     data, curve, path = figure.subplots(1, 3)
 
     data.scatter(x.numpy(), y.numpy(), s=18, color=blue, alpha=0.7, linewidths=0, label="data")
     for row, style, name in ((0, ":", "start"), (-1, "-", "learned")):
-        label = f"{name}: {w[row].item():.4f} x² + {b[row].item():.4f}"
+        label = f"{name}: {w[row].item():.4f} x² {b[row].item():+.4f}"
         fitted = w[row] * x.pow(2) + b[row]
         data.plot(x.numpy(), fitted.numpy(), style, color=red, linewidth=2, label=label)
-    data.set(title="Data and fitted curve", xlabel="x", ylabel="y")
+    data.set(title="Data and fitted curve", xlabel="x", ylabel="y", xticks=[-1, -0.5, 0, 0.5, 1])
     data.margins(y=0.15)
     data.legend(frameon=False, loc="upper center")
 
     curve.plot(range(len(loss)), loss.numpy(), color=red, linewidth=2)
-    curve.set(title="Loss", xlabel="step", ylabel="sum of squared errors", yscale="log")
+    curve.set(title=f"Loss: {loss[-1].item():.4f} at the end", yscale="log")
+    curve.set(xlabel="step", ylabel="sum of squared errors")
     curve.margins(x=0.02)
     curve.grid(alpha=0.25)
-    curve.annotate(
-        f"{loss[-1].item():.4f}",
-        (len(loss) - 1, loss[-1].item()),
-        xytext=(0, 8),
-        textcoords="offset points",
-        ha="right",
-        color=grey,
-    )
 
     # The loss over a grid around the path: broadcasting (100, 1, 1) with (1, n) and (n, 1).
     left, right = w.min().item() - 0.5, w.max().item() + 0.5

@@ -1,4 +1,58 @@
-"""devgrad: PyTorch's autograd on plain arrays."""
-from .ops import FUNCTIONS as _F
-globals().update(_F[""])
-from ._tensor import Tensor
+"""devgrad: PyTorch's autograd on plain arrays.
+
+NumPy on the CPU, CuPy on NVIDIA GPUs, nothing else required. ``import devgrad as torch`` runs the
+code that people already know. Nothing is defined here: the names are handed on from below.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import _interop, autograd, cuda, linalg, nn, ops
+from ._creation import *  # noqa: F403
+from ._creation import TENSOR_CLASSES as _TENSOR_CLASSES
+from ._info import finfo, iinfo
+from ._printing import set_printoptions
+from ._random import *  # noqa: F403
+from ._tensor import Size, Tensor
+from ._types import can_cast, is_complex, is_floating_point, is_tensor, numel, result_type
+from ._version import __version__
+from .autograd._modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from .device import DTYPES as _DTYPES
+from .device import Device as device
+from .device import DType as dtype
+from .device import (
+    get_default_device,
+    get_default_dtype,
+    promote_types,
+    set_default_device,
+    set_default_dtype,
+    set_device_fallback,
+)
+
+globals().update(_DTYPES)
+half, float, double = _DTYPES["float16"], _DTYPES["float32"], _DTYPES["float64"]
+short, int, long = _DTYPES["int16"], _DTYPES["int32"], _DTYPES["int64"]
+cfloat, cdouble = _DTYPES["complex64"], _DTYPES["complex128"]
+globals().update(_TENSOR_CLASSES)
+globals().update(ops.FUNCTIONS[""])
+inf = _DTYPES["float64"].array_dtype.type("inf").item()
+nan = inf - inf
+pi = 3.141592653589793
+e = 2.718281828459045
+newaxis = None
+strided = "strided"
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...
+
+
+__all__ = [name for name in globals() if not name.startswith("_") and name not in ("annotations", "ops", "TYPE_CHECKING", "Any")]

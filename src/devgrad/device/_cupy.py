@@ -58,6 +58,7 @@ vars(xp).update(
     scalar_types=(),
     from_host=_from_host,
     to_host=cupy.asnumpy,
+    on_device=lambda index: cupy.cuda.Device(index),
     storage=storage,
     strided=strided,
     scatter_add=lambda target, index, values: cupy.add.at(target, index, values),

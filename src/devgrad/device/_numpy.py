@@ -10,6 +10,7 @@ which every kind of array has to offer:
 ``to_host(x)``       a NumPy array with the elements of ``x``
 ``strided(...)``     an array over the storage of another, by shape, strides and offset in elements
 ``storage(x)``       ``(offset of x in its storage, size of the storage)``, in elements
+``on_device(i)``     a context manager: arrays made inside are on device number ``i``
 ``scatter_add``      ``x[index] += values`` where an index may repeat
 ``device_count()``, ``synchronize(i)``, ``device_name(i)``, ``memory_allocated(i)``
 ===================  ================================================================================
@@ -18,6 +19,7 @@ which every kind of array has to offer:
 from __future__ import annotations
 
 import platform
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -84,6 +86,7 @@ vars(xp).update(
     scalar_types=(numpy.generic,),
     from_host=lambda array, index: array,
     to_host=lambda array: array,
+    on_device=lambda index: nullcontext(),
     storage=storage,
     strided=strided,
     scatter_add=_scatter_add,

@@ -16,9 +16,9 @@ from ..autograd._graph import OutputEdge, Released, next_rank
 from ..autograd._modes import mode
 from ..autograd._provenance import INTERNAL, user_line
 from ._errors import explain, freed, inference_saved, modified
-from ._inplace import write_out
+from ._inplace import NUMPY_NAMES, from_numpy_names, write_out
 from ._op import REQUIRED, Op, Parameter
-from ._promotion import NotAnOperand, not_a_tensor, promote, same_device
+from ._promotion import NotAnOperand, not_a_tensor, operand_fallback, promote, promote_all, same_device
 
 __all__ = ["build"]
 
@@ -52,10 +52,18 @@ _SCOPE: dict[str, Any] = {
     "Tensor": Tensor, "View": View, "OutputEdge": OutputEdge, "Released": Released,
     "next_rank": next_rank, "mode": mode, "internal": INTERNAL, "user_line": user_line,
     "explain": explain, "freed": freed, "inference_saved": inference_saved, "modified": modified,
-    "write_out": write_out, "not_a_tensor": not_a_tensor, "promote": promote,
-    "same_device": same_device, "NotAnOperand": NotAnOperand, "getframe": sys._getframe,
+    "write_out": write_out, "from_numpy_names": from_numpy_names, "not_a_tensor": not_a_tensor, "promote": promote, "promote_all": promote_all,
+    "same_device": same_device, "operand_fallback": operand_fallback, "NotAnOperand": NotAnOperand, "getframe": sys._getframe,
     "new": object.__new__,
 }  # fmt: skip
+
+
+def _takes_dims(op: Op) -> bool:
+    return any(p.name in NUMPY_NAMES.values() for p in op.parameters)
+
+
+def _tuple(items: list[str]) -> str:
+    return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
 
 
 def _signature(op: Op, operator: bool) -> str:
@@ -67,6 +75,8 @@ def _signature(op: Op, operator: bool) -> str:
     if not operator:
         parts += [] if "*" in parts else ["*"]
         parts.append("out=None")
+    if _takes_dims(op):
+        parts.append("**renamed")
     return ", ".join(parts)
 
 
@@ -74,26 +84,29 @@ def _function(op: Op, operator: bool) -> list[str]:
     arguments = [p.name for p in op.parameters if not p.keyword_only]
     keywords = [f"{p.name}={p.name}" for p in op.parameters if p.keyword_only]
     lines = [f"def function({_signature(op, operator)}):"]
+    if _takes_dims(op):
+        everything = ", ".join(f"{p.name}={p.name}" for p in op.parameters)
+        lines += [
+            "    if renamed:",
+            f"        return op.function(**from_numpy_names(op.name, renamed, {everything}), out=out)",
+        ]
     if not operator:
         lines += [
             "    if out is not None:",
-            f"        return write_out(op, out, ({''.join(a + ', ' for a in arguments)}), "
-            f"dict({', '.join(keywords)}))",
+            f"        return write_out(op, out, {_tuple(arguments)}, dict({', '.join(keywords)}))",
         ]
     lines += _operands(op, operator)
     call = ", ".join(
         [f"array_{p.name}" if p.kind != "plain" else p.name
          for p in op.parameters if not p.keyword_only] + keywords
     )  # fmt: skip
-    tensors = "".join(f"{p.name}, " for p in op.tensors)
-    if op.variadic:
-        tensors = f"*{op.variadic}, {tensors}"
+    tensors = _tuple([*([f"*{op.variadic}"] if op.variadic else []), *[p.name for p in op.tensors]])
     many = op.several or op.result_type is not None
     lines += [
         "    try:",
         f"        {'arrays' if many else 'array'} = forward(kind.xp, {call})",
         "    except Exception as error:",
-        f"        raise explain(op, error, ({tensors})) from None",
+        f"        raise explain(op, error, {tensors}) from None",
     ]
     lines += _edges(op)
     lines += _several_results(op) if many else _one_result(op)
@@ -150,15 +163,15 @@ def _operands(op: Op, operator: bool) -> list[str]:
         *[f"        array_{n} = {n}._array" for n in names],
         "    else:",
     ]
-    unpacked = "".join(f"{n}, " for n in names)
-    call = f"kind, ({unpacked}), ({''.join(f'array_{n}, ' for n in names)}) = promote(op, ({unpacked}))"
+    unpacked, arrays = _tuple(names), _tuple([f"array_{n}" for n in names])
+    call = f"kind, {unpacked}, {arrays} = promote(op, {unpacked})"
     if operator:
         return [
             *lines,
             "        try:",
             f"            {call}",
             "        except NotAnOperand:",
-            "            return NotImplemented",
+            f"            return operand_fallback(op, {unpacked})",
         ]
     return [*lines, f"        {call}"]
 
@@ -187,7 +200,7 @@ def _any_edge(op: Op) -> str:
 
 
 def _all_edges(op: Op) -> str:
-    return "edges" if op.variadic else f"({''.join(f'edge_{n}, ' for n in op.edge_names)})"
+    return "edges" if op.variadic else _tuple([f"edge_{n}" for n in op.edge_names])
 
 
 def _saved(op: Op) -> list[str]:
@@ -216,11 +229,12 @@ def _saved(op: Op) -> list[str]:
             entry = f"(array_{name}, {name}._version, {name}._version[0])"
             conditions = [] if plain[name].optional is False else [f"{name} is not None"]
             if len(users) < len(op.edge_names):
-                conditions.append(" or ".join(f"edge_{n} is not None" for n in users))
+                wanted = " or ".join(f"edge_{n} is not None" for n in users)
+                conditions.append(f"({wanted})" if len(users) > 1 and conditions else wanted)
             if conditions:
-                entry = f"{entry} if {' and '.join(f'({c})' for c in conditions)} else None"
+                entry = f"{entry} if {' and '.join(conditions)} else None"
             entries.append(entry)
-    saved = "(" + "".join(f"{e}, " for e in entries) + ")"
+    saved = _tuple(entries)
     if not op.saved_arrays:
         return [f"node.saved = {saved}"]
     return [
@@ -258,7 +272,7 @@ def _view_arguments(op: Op) -> str:
         for p in op.parameters if p.name != first
     ]  # fmt: skip
     assert not any(p.keyword_only for p in op.parameters)
-    return "(" + "".join(f"{r}, " for r in rest) + ")"
+    return _tuple(rest)
 
 
 def _one_result(op: Op) -> list[str]:

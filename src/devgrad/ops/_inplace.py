@@ -21,7 +21,8 @@ from ..autograd._modes import mode
 from ..autograd._provenance import line_of, user_line
 from ._errors import describe, freed
 
-__all__ = ["bump", "check_inplace", "inplace_form", "out_form", "replace", "write_out"]
+__all__ = ["NUMPY_NAMES", "bump", "check_inplace", "from_numpy_names", "inplace_form", "out_form", "replace", "write_out",
+           "write_result"]  # fmt: skip
 
 
 def check_inplace(name: str, tensor: Tensor, recorded: bool) -> None:
@@ -355,24 +356,49 @@ def _into(
     for target, result in zip(
         targets, results if isinstance(results, tuple) else (results,), strict=True
     ):
-        if target._type.device is not result._type.device:
-            raise RuntimeError(
-                f"Expected all tensors to be on the same device, but found at least two devices, "
-                f"{result.device} and {target.device}! out= is on the wrong one"
-            )
-        _check_castable(result, target)
-        if target._array.shape != result._array.shape:
-            # As in PyTorch, out= takes the result's shape; its memory is then new.
-            target._array = target._type.xp.empty(result._array.shape, target._type.array_dtype)
-        target._array[...] = result._array
-        bump(target)
+        write_result(target, result)
     return out
+
+
+def write_result(target: Tensor, result: Tensor) -> Tensor:
+    """Write ``result`` into ``out=target``, which takes its shape."""
+    if target._type.device is not result._type.device:
+        raise RuntimeError(
+            f"Expected all tensors to be on the same device, but found at least two devices, "
+            f"{result.device} and {target.device}! out= is on the wrong one"
+        )
+    _check_castable(result, target)
+    if target._array.shape != result._array.shape:
+        # The memory is then new, as in PyTorch where the old is too small.
+        target._array = target._type.xp.empty(result._array.shape, target._type.array_dtype)
+    target._array[...] = result._array
+    bump(target)
+    return target
+
+
+# NumPy's names for parameters are understood wherever ours are, as in PyTorch.
+NUMPY_NAMES = {"axis": "dim", "axes": "dims", "keepdims": "keepdim"}
+
+
+def from_numpy_names(name: str, given: dict[str, Any], /, **arguments: Any) -> dict[str, Any]:
+    """``arguments`` with those that were ``given`` by NumPy's names put in.
+
+    Raises:
+        TypeError: there is no such parameter.
+    """
+    for key, value in given.items():
+        if NUMPY_NAMES.get(key) not in arguments:
+            raise TypeError(f"{name}() got an unexpected keyword argument '{key}'")
+        arguments[NUMPY_NAMES[key]] = value
+    return arguments
 
 
 def out_form(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """A plain function, with ``out=``."""
 
     def with_out(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        if kwargs:
+            kwargs = {NUMPY_NAMES.get(key, key): value for key, value in kwargs.items()}
         if out is None:
             return function(*args, **kwargs)
         return _into(name, function, out, args, kwargs)

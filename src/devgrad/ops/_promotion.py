@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .._tensor import Tensor, constant
+from .._tensor import Tensor, constant, wrap
 from ..device import (
     CPU,
     DType,
     TensorType,
     combine_categories,
+    device_of_array,
+    dtype_of_array,
     dtype_of_number,
     get_default_dtype,
     promote_types,
@@ -133,6 +135,30 @@ def promote(op: Op, operands: tuple[Any, ...]) -> tuple[TensorType, tuple[Any, .
         tensors.append(x)
         arrays.append(as_type(x, kind))
     return kind, tuple(tensors), arrays
+
+
+def promote_all(op: Op, operands: tuple[Any, ...]) -> tuple[TensorType, tuple[Any, ...], list[Any]]:
+    """`promote` for an operation on a sequence of tensors."""
+    kind = common_type(operands, op.name, op.floating)
+    return kind, operands, [as_type(x, kind) for x in operands]
+
+
+def operand_fallback(op: Op, operands: tuple[Any, ...]) -> Any:
+    """An operator between a tensor and something that is no number: an array joins as a constant.
+
+    Anything else gets Python's `NotImplemented`, so that it may define the operation itself.
+    """
+    wrapped = []
+    for x in operands:
+        if not isinstance(x, (Tensor, *NUMBERS)):
+            device = device_of_array(x)
+            dtype = None if device is None else dtype_of_array(x)
+            if device is None or dtype is None:
+                return NotImplemented
+            kind = device.types[dtype.array_dtype]
+            x = wrap(kind.asarray(x), kind)
+        wrapped.append(x)
+    return op.function(*wrapped)
 
 
 def as_type(x: Tensor, kind: TensorType) -> Any:

@@ -1,0 +1,345 @@
+"""Leaving: tensors as arrays of other libraries, as Python numbers, as text, as pickles."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from ._printing import tensor_text
+from ._tensor import Tensor, wrap
+from .autograd._graph import AccumulateGrad
+from .device import CPU, DTYPES, DType, get_default_device, get_default_dtype, resolve
+
+__all__: list[str] = []
+
+
+def numpy(self: Tensor, *, force: bool = False) -> Any:
+    """The NumPy array, sharing memory.
+
+    Args:
+        force: detach, and copy to the CPU, where that is needed.
+
+    Raises:
+        RuntimeError: it requires grad. TypeError: it is not on the CPU.
+    """
+    if not force:
+        if self.requires_grad:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                "instead."
+            )
+        if self.device is not CPU:
+            raise TypeError(
+                f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to "
+                "copy the tensor to host memory first."
+            )
+    return self._type.xp.to_host(self._array)
+
+
+def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
+    array = numpy(self)
+    if dtype is not None and array.dtype != dtype:
+        if copy is False:
+            raise ValueError("Unable to avoid copy while creating an array as requested.")
+        return array.astype(dtype)
+    return array.copy() if copy else array
+
+
+def __array_wrap__(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+    # What NumPy's own functions make of a tensor is a tensor again, as in PyTorch.
+    from ._creation import as_tensor
+
+    return as_tensor(array)
+
+
+def __dlpack__(self: Tensor, **kwargs: Any) -> Any:
+    """The tensor for other libraries, without a copy."""
+    if self.requires_grad:
+        raise BufferError(
+            "Can't export tensors that require gradient, use tensor.detach()"
+        )
+    return self._array.__dlpack__(**kwargs)
+
+
+def __dlpack_device__(self: Tensor) -> Any:
+    return self._array.__dlpack_device__()
+
+
+def _cuda_array_interface(self: Tensor) -> Any:
+    """What CuPy, Numba and PyTorch take over CUDA arrays by."""
+    if not self.is_cuda:
+        raise AttributeError(
+            f"Can't get __cuda_array_interface__ on non-CUDA tensor type: {self._type} If CUDA "
+            "data is required use tensor.cuda() to copy tensor to device memory."
+        )
+    if self.requires_grad:
+        raise RuntimeError(
+            "Can't get __cuda_array_interface__ on Variable that requires grad. If gradients "
+            "aren't required, use var.detach() to get Variable that doesn't require grad."
+        )
+    return self._array.__cuda_array_interface__
+
+
+def item(self: Tensor) -> Any:
+    """The only element, as a Python number.
+
+    Raises:
+        RuntimeError: there is not exactly one.
+    """
+    if self._array.size != 1:
+        raise RuntimeError(
+            f"a Tensor with {self._array.size} elements cannot be converted to Scalar: this one "
+            f"has shape {list(self.shape)}. Use tolist(), or reduce it first"
+        )
+    return self._array.item()
+
+
+def tolist(self: Tensor) -> Any:
+    """Nested lists of Python numbers."""
+    return self._array.tolist()
+
+
+def _only_number(self: Tensor) -> Any:
+    if self._array.size != 1:
+        raise ValueError("only one element tensors can be converted to Python scalars")
+    if self._own_edge() is not None:
+        warnings.warn(
+            "Converting a tensor with requires_grad=True to a scalar may lead to unexpected "
+            "behavior.\nConsider using tensor.detach() first.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return self._array.item()
+
+
+def __int__(self: Tensor) -> int:
+    return int(_only_number(self))
+
+
+def __float__(self: Tensor) -> float:
+    return float(_only_number(self))
+
+
+def __complex__(self: Tensor) -> complex:
+    return complex(_only_number(self))
+
+
+def __index__(self: Tensor) -> int:
+    if self._array.size != 1 or self._type.dtype.category > 1:
+        raise TypeError("only integer tensors of a single element can be converted to an index")
+    return int(self._array.item())
+
+
+def __iter__(self: Tensor) -> Iterator[Tensor]:
+    if not self._array.ndim:
+        raise TypeError("iteration over a 0-d tensor")
+    return iter(self.unbind(0))
+
+
+def __reversed__(self: Tensor) -> Tensor:
+    return self.flip(0) if self._array.ndim else self  # type: ignore[no-any-return]
+
+
+def __contains__(self: Tensor, element: Any) -> bool:
+    if isinstance(element, (Tensor, int, float, complex, bool)):
+        return bool((self == element).any().item())
+    raise RuntimeError(
+        f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+    )
+
+
+# --- text ------------------------------------------------------------------------------------
+
+
+def __repr__(self: Tensor, *, tensor_contents: Any = None) -> str:
+    edge = self._own_edge()
+    leaf = edge is None or edge.__class__ is AccumulateGrad
+    prefix = "tensor("
+    if getattr(type(self), "_prints_as_parameter", False):
+        prefix = "Parameter containing:\ntensor("
+    elif type(self) is not Tensor:
+        prefix = f"{type(self).__name__}("
+    shows_device = self.device is not CPU or get_default_device() is not CPU
+    return tensor_text(
+        self._array,
+        dtype_name=self._type.dtype.name,
+        default_dtype_name=get_default_dtype().name,
+        device_text=str(self.device) if shows_device else None,
+        grad_fn_name=None if leaf or edge is None else edge.node.name(),
+        requires_grad=edge is not None,
+        prefix=prefix,
+    )
+
+
+def __format__(self: Tensor, spec: str) -> str:
+    if not self._array.ndim and type(self) is Tensor:
+        return format(self._array.item(), spec)
+    return object.__format__(self, spec)
+
+
+# --- copies ----------------------------------------------------------------------------------
+
+
+def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
+    if id(self) in memo:
+        found: Tensor = memo[id(self)]
+        return found
+    if not self.is_leaf:
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+            "protocol at the moment.  If you were attempting to deepcopy a module, this may be "
+            "because of a torch.nn.utils.weight_norm usage, see "
+            "https://github.com/pytorch/pytorch/pull/103001. This tensor was computed by "
+            f"{self.grad_fn!r}: deepcopy x.detach()"
+        )
+    made = _made(type(self), self._array.copy(), self._type, self.requires_grad)
+    memo[id(self)] = made
+    if self._grad is not None:
+        made._grad = copy.deepcopy(self._grad, memo)
+    _copy_attributes(self, made, lambda x: copy.deepcopy(x, memo))
+    return made
+
+
+def __copy__(self: Tensor) -> Tensor:
+    made = _made(type(self), self._array, self._type, False)
+    made._version = self._version
+    if self.requires_grad and self.is_leaf:
+        made.requires_grad = True
+    _copy_attributes(self, made, lambda x: x)
+    return made
+
+
+def _copy_attributes(source: Tensor, target: Tensor, how: Any) -> None:
+    for name, value in source.__dict__.items():
+        if name not in ("_grad", "_leaf", "_retains"):
+            target.__dict__[name] = how(value)
+
+
+def _made(cls: type[Tensor], array: Any, kind: Any, requires_grad: bool) -> Tensor:
+    made = wrap(array, kind)
+    if cls is not Tensor:
+        plain, made = made, object.__new__(cls)
+        made._array, made._type, made._edge = plain._array, plain._type, None
+        made._version, made._view = plain._version, None
+    if requires_grad:
+        made.requires_grad = True
+    return made
+
+
+def rebuild(
+    cls: type[Tensor], array: Any, dtype: DType, device: str, requires_grad: bool,
+    attributes: dict[str, Any],
+) -> Tensor:  # fmt: skip
+    """A tensor from what `__reduce_ex__` wrote; on the CPU if its device is not there."""
+    place = resolve(device)
+    kind = place.types[dtype.array_dtype]
+    made = _made(cls, kind.xp.from_host(array, place.index), kind, requires_grad)
+    made.__dict__.update(attributes)
+    return made
+
+
+def __reduce_ex__(self: Tensor, protocol: Any) -> Any:
+    if not self.is_leaf:
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) can be pickled: this one "
+            f"was computed by {self.grad_fn!r}. Pickle x.detach()"
+        )
+    attributes = {
+        k: v for k, v in self.__dict__.items() if k not in ("_grad", "_leaf", "_retains")
+    }
+    array = self._type.xp.to_host(self._array)
+    return rebuild, (
+        type(self), array, self.dtype, str(self.device), self.requires_grad, attributes
+    )  # fmt: skip
+
+
+def retain_grad(self: Tensor) -> None:
+    """Keep the gradient of this non-leaf: ``backward()`` then fills in its ``.grad`` too.
+
+    Raises:
+        RuntimeError: it does not require grad.
+    """
+    edge = self._own_edge()
+    if edge is None:
+        raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+    if edge.__class__ is AccumulateGrad or self._retains:
+        return
+    import weakref
+
+    reference = weakref.ref(self)
+    self._retains = True
+
+    def keep(g: Tensor) -> None:
+        tensor = reference()
+        if tensor is not None:
+            tensor._accumulate(g if g._edge is not None else g._array, False)
+
+    _add_prehook(edge, keep)
+
+
+def _add_prehook(edge: Any, hook: Any) -> RemovableHandle:
+    node = edge.node
+    if node.prehooks is None:
+        node.prehooks = []
+    entry = (edge.index, hook)
+    node.prehooks.append(entry)
+    return RemovableHandle(node.prehooks, entry)
+
+
+class RemovableHandle:
+    """What takes a hook away again: ``handle.remove()``, or the end of a ``with`` block."""
+
+    def __init__(self, hooks: list[Any], entry: Any) -> None:
+        self._hooks, self._entry = hooks, entry
+
+    def remove(self) -> None:
+        """Take the hook away; nothing happens the second time."""
+        if self._entry in self._hooks:
+            self._hooks.remove(self._entry)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+def register_hook(self: Tensor, hook: Any) -> RemovableHandle:
+    """Call ``hook(grad)`` when the gradient of this tensor is known; what it returns replaces it.
+
+    Raises:
+        RuntimeError: the tensor does not require grad.
+
+    >>> import devgrad
+    >>> x = devgrad.ones(2, requires_grad=True)
+    >>> handle = x.register_hook(lambda g: 2 * g)
+    >>> x.sum().backward()
+    >>> x.grad
+    tensor([2., 2.])
+    """
+    edge = self._own_edge()
+    if edge is None:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    return _add_prehook(edge, hook)
+
+
+def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """The type's name, ``'torch.FloatTensor'``; or the tensor in another dtype."""
+    if dtype is None:
+        return str(self._type)
+    if isinstance(dtype, str):
+        title = dtype.rpartition(".")[2].removesuffix("Tensor")
+        dtype = next(d for d in DTYPES.values() if d.title == title)
+    return self.to(getattr(dtype, "dtype", dtype))
+
+
+for _method in (
+    numpy, item, tolist, __array__, __array_wrap__, __dlpack__, __dlpack_device__, __int__,
+    __float__, __complex__, __index__, __iter__, __reversed__, __contains__, __repr__, __format__,
+    __deepcopy__, __copy__, __reduce_ex__, retain_grad, register_hook,
+):  # fmt: skip
+    setattr(Tensor, _method.__name__, _method)
+Tensor.type = type_  # type: ignore[attr-defined]
+Tensor.__cuda_array_interface__ = property(_cuda_array_interface)  # type: ignore[attr-defined]

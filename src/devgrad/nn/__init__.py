@@ -1,0 +1,7 @@
+"""``devgrad.nn``: neural networks."""
+
+from __future__ import annotations
+
+from . import functional
+
+__all__ = ["functional"]
