@@ -45,7 +45,13 @@ def run(*arguments: str, change: str = "", cwd: Path, **environment: str):
         text=True,
         encoding="utf-8",
         cwd=cwd,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", "DISPLAY": "", **environment},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(devgrad.__file__).parents[1]),  # the devgrad under test
+            "PYTHONIOENCODING": "utf-8",
+            "DISPLAY": "",
+            **environment,
+        },
         timeout=300,
     )
 

@@ -27,6 +27,17 @@ def readme_command(name: str) -> str:
     return line
 
 
+@pytest.fixture
+def requirements() -> list[str]:
+    """What the installed devgrad says that it needs."""
+    try:
+        return metadata.requires("devgrad") or []
+    except metadata.PackageNotFoundError:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip("devgrad is on the path, but not installed: it has no metadata")
+
+
 def test_import_brings_in_no_heavy_library() -> None:
     """Attempts count too: what is not installed here would be imported elsewhere."""
     code = """if True:
@@ -51,7 +62,7 @@ def test_import_brings_in_no_heavy_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_version_stands_in_one_place() -> None:
+def test_the_version_stands_in_one_place(requirements: list[str]) -> None:
     version = devgrad.__version__
     assert re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc|\.dev)\d+)?", version)
     assert metadata.version("devgrad") == version
@@ -62,15 +73,14 @@ def test_the_version_stands_in_one_place() -> None:
     assert sum(len(literal.findall(path.read_text(encoding="utf-8"))) for path in sources) == 1
 
 
-def test_numpy_is_the_only_hard_dependency() -> None:
-    requirements = metadata.requires("devgrad") or []
+def test_numpy_is_the_only_hard_dependency(requirements: list[str]) -> None:
     assert [r for r in requirements if "extra ==" not in r] == ["numpy>=2"]
     assert not [r for r in requirements if re.search(r"<|~=", r.partition(";")[0])]  # no upper caps
 
 
-def test_no_extra_holds_both_cupys() -> None:
+def test_no_extra_holds_both_cupys(requirements: list[str]) -> None:
     extras: dict[str, list[str]] = {}
-    for requirement in metadata.requires("devgrad") or []:
+    for requirement in requirements:
         if found := re.search(r"extra == ['\"](.+?)['\"]", requirement):
             extras.setdefault(found[1], []).append(requirement.partition(";")[0].strip())
     assert {"cuda12x", "cuda13x", "plot", "test", "bench", "dev"} <= set(extras)

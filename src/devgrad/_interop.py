@@ -139,7 +139,7 @@ def __iter__(self: Tensor) -> Iterator[Tensor]:
 
 
 def __reversed__(self: Tensor) -> Tensor:
-    return self.flip(0) if self._array.ndim else self  # type: ignore[no-any-return]
+    return self.flip(0) if self._array.ndim else self
 
 
 def __contains__(self: Tensor, element: Any) -> bool:

@@ -99,8 +99,8 @@ class Tensor:
         _type: device and dtype.
         _edge: where the gradient goes: the node of the operation that computed this tensor, the
             leaf's own `AccumulateGrad`, or None if it does not require grad.
-        _version: ``[n, ...]``, shared by all tensors over the same memory: n changes in place so
-            far, and the line of the last one. None for a tensor made in inference mode.
+        _version: ``[n, line]``, shared by all tensors over the same memory: n changes in place
+            so far, and the line of the last one. None for a tensor made in inference mode.
         _view: None unless this is a view.
     """
 
@@ -131,6 +131,7 @@ class Tensor:
         def __truediv__(self, other: Any) -> Tensor: ...
         def __neg__(self) -> Tensor: ...
         def __getitem__(self, index: Any) -> Tensor: ...
+        def __eq__(self, other: object) -> Any: ...
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """``Tensor([2.0])``: a tensor of these data; ``Tensor(2, 3)``: an unfilled one."""
@@ -319,7 +320,7 @@ class Tensor:
     @property
     def output_nr(self) -> int:
         """Which output of ``grad_fn`` it is."""
-        return 0 if self._edge is None else self._edge.index
+        return 0 if self._edge is None else int(self._edge.index)
 
     @property
     def grad(self) -> Tensor | None:
@@ -480,7 +481,7 @@ def wrap(array: Any, kind: TensorType, version: list[Any] | None = None) -> Tens
     tensor._array = array
     tensor._type = kind
     tensor._edge = None
-    tensor._version = ([0] if not mode.inference else None) if version is None else version
+    tensor._version = ([0, None] if not mode.inference else None) if version is None else version
     tensor._view = None
     return tensor
 
@@ -493,7 +494,7 @@ def constant(value: Any, kind: TensorType) -> Tensor:
         if len(kind.constants) > 1000:
             kind.constants.clear()
         array = kind.xp.asarray(value).astype(kind.array_dtype)
-        found = kind.constants[key] = wrap(array, kind, [0])
-    return found  # type: ignore[no-any-return]
+        found = kind.constants[key] = wrap(array, kind, [0, None])
+    return found
 
 

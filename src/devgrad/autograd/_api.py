@@ -208,7 +208,7 @@ def grad(
     keep = create_graph if retain_graph is None else retain_graph
     with _ModeContext(on_tensors):
         run(roots, ways, keep=keep, only=on_path, runs=runs, capture=capture)
-    results = []
+    results: list[Any] = []
     for index, (x, edge) in enumerate(zip(inputs, edges, strict=True)):
         g = capture[edge.rank, edge.index]
         if g is None and not materialize_grads:

@@ -50,6 +50,16 @@ def _memory_allocated(index: int) -> int:
         return int(cupy.get_default_memory_pool().used_bytes())
 
 
+def _special(name: str) -> Any:
+    # cupyx.scipy.special takes a while to import, so it is imported when first needed.
+    def function(array: Any) -> Any:
+        import cupyx.scipy.special
+
+        return getattr(cupyx.scipy.special, name)(array)
+
+    return function
+
+
 xp: Any = SimpleNamespace(
     **{name: value for name, value in vars(cupy).items() if not name.startswith("_")}
 )
@@ -62,6 +72,9 @@ vars(xp).update(
     storage=storage,
     strided=strided,
     scatter_add=lambda target, index, values: cupy.add.at(target, index, values),
+    masked=lambda array, mask: cupy.where(mask, array, 0),
+    erf=_special("erf"),
+    erfc=_special("erfc"),
     device_count=lambda: int(cupy.cuda.runtime.getDeviceCount()),
     synchronize=_synchronize,
     device_name=lambda index: cupy.cuda.runtime.getDeviceProperties(index)["name"].decode(),

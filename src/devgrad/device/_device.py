@@ -41,6 +41,7 @@ class Device:
 
     type: str
     index: int | None
+    _entered: threading.local  # the devices that were the default before, in each thread
     xp: Any  # the namespace of array functions; None until the device has been asked for
     types: dict[Any, TensorType]  # by the array libraries' dtype
 
@@ -48,7 +49,7 @@ class Device:
         if isinstance(type, Device):
             return type
         if isinstance(type, int):
-            type, index = "cuda", type
+            index, type = type, "cuda"
         kind, _, number = type.partition(":")
         if kind not in _loaders:
             raise RuntimeError(
@@ -303,14 +304,14 @@ def device_of_array(array: Any) -> Device | None:
     CuPy's arrays are recognised without importing CuPy: if there is one, it is imported already.
     """
     cupy = sys.modules.get("cupy")
-    if cupy is not None and isinstance(array, getattr(cupy, "ndarray", ())):
+    if cupy is not None and isinstance(array, cupy.ndarray):
         return resolve(Device("cuda", array.device.id))
     xp = array_namespace(array)
     if xp is None:
         return None
     if xp is CPU.xp:
         return CPU
-    return resolve(Device("cuda", getattr(array.device, "id", 0)))
+    return resolve(Device("cuda", array.device.id))
 
 
 class _PerThread(threading.local):

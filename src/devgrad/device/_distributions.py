@@ -14,74 +14,26 @@ replacement orders categories of probability zero, if it has to take any, in no 
 from __future__ import annotations
 
 import math
-import threading
-import warnings
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _fisher_yates
+from . import _random_checks as checks
 from ._box_muller import BLOCK, Float32BoxMuller, transform_float64
 from ._exact_math import Array, c_library, multiply_add_float32, multiply_add_float64
-from ._rejection import UniformReader, sample_binomial, sample_poisson
+from ._rejection import sample_binomial, sample_poisson
+from ._word_stream import DOUBLE_BITS, Shape, WordStream, chunks, empty
 
-Shape = tuple[int, ...]
-
-_CHUNK = 32768  # elements worked on at a time: they stay in the cache; a multiple of BLOCK
-_INT64_MIN = -(2**63)
 _WIDE_RANGE = 2**28  # from here on an integer takes two words
 _BACKWARD_SHUFFLE = (2**32 - 1) // 20
-_MOST_CATEGORIES = 2**24
-_DOUBLE_BITS = np.uint64(2**53 - 1)
-_WORD_BITS = np.uint64(32)
-
-# dtype: (PyTorch's name, C++'s name)
-_NAMES = {
-    "bool": ("Bool", "bool"),
-    "uint8": ("Byte", "unsigned char"),
-    "int8": ("Char", "signed char"),
-    "int16": ("Short", "short int"),
-    "int32": ("Int", "int"),
-    "int64": ("Long", "long int"),
-    "uint16": ("UInt16", "short unsigned int"),
-    "uint32": ("UInt32", "unsigned int"),
-    "uint64": ("UInt64", "long unsigned int"),
-    "float16": ("Half", "c10::Half"),
-    "float32": ("Float", "float"),
-    "float64": ("Double", "double"),
-    "complex64": ("ComplexFloat", "c10::complex<float>"),
-    "complex128": ("ComplexDouble", "c10::complex<double>"),
-}
-_FLOATS = frozenset(("float16", "float32", "float64"))
-_UNSIGNED = frozenset(("uint16", "uint32", "uint64"))
-_REALS = frozenset(name for name in _NAMES if not name.startswith("complex"))
-# bits of the significand
-_DIGITS = {"float16": 11, "float32": 24, "float64": 53}
 
 
-class Distributions(ABC):
+class Distributions(WordStream):
     """What can be drawn from a stream of random words; the base class of ``MersenneTwister``.
 
     Methods take a shape (a tuple of sizes) and a NumPy dtype and return a new C-contiguous array.
     """
-
-    _lock: threading.Lock
-    _normal: float | None  # the second of the last pair of normals, kept for the next draw
-
-    @abstractmethod
-    def _words(self, count: int) -> Array:
-        """The next ``count`` words, as uint64."""
-
-    @abstractmethod
-    def _mark(self) -> Any:
-        """The present place in the stream, for ``_rewind``."""
-
-    @abstractmethod
-    def _rewind(self, mark: Any) -> None:
-        """Goes back to ``mark``."""
 
     # ------------------------------------------------------------------ uniform
 
@@ -101,9 +53,9 @@ class Distributions(ABC):
             >>> MersenneTwister(0).uniform((2,), np.float64)
             array([0.98434881, 0.26881482])
         """
-        out, flat = _empty(shape, dtype)
-        if not (out.dtype.kind == "c" and not out.size):
-            _check_uniform_bounds(flat.dtype, low, high)
+        out, flat = empty(shape, dtype)
+        if out.size or out.dtype.kind != "c":
+            checks.check_uniform_bounds(flat.dtype, low, high)
         if flat.size:
             with self._lock:
                 self._fill_uniform(flat, low, high)
@@ -111,7 +63,7 @@ class Distributions(ABC):
 
     def _fill_uniform(self, out: Array, low: float, high: float) -> None:
         if out.dtype == np.float64:
-            for part in _chunks(out):
+            for part in chunks(out):
                 self._fill_unit_float64(part)
                 if (low, high) != (0.0, 1.0):
                     part[...] = multiply_add_float64(part, high - low, low)
@@ -119,7 +71,7 @@ class Distributions(ABC):
             return
         single_low, single_high = np.float32(low), np.float32(high)
         span = single_high - single_low
-        for part in _chunks(out):
+        for part in chunks(out):
             values = part if out.dtype == np.float32 else np.empty(part.size, np.float32)
             self._fill_unit_float32(values)
             if single_low != 0:
@@ -132,41 +84,13 @@ class Distributions(ABC):
                 # Rounding may reach the bound that is excluded.
                 part[part == out.dtype.type(high)] = low
 
-    def _fill_unit_float32(self, out: Array) -> None:
-        """[0, 1) in steps of 2**-24, one word each."""
-        for part in _chunks(out):
-            words = self._words(part.size).astype(np.uint32)
-            words &= np.uint32(0xFFFFFF)
-            np.copyto(part, words.view(np.int32), casting="unsafe")
-            np.multiply(part, np.float32(2.0**-24), out=part)
-
-    def _fill_unit_float64(self, out: Array) -> None:
-        """[0, 1) in steps of 2**-53, two words each."""
-        for part in _chunks(out):
-            integers = self._double_words(part.size)
-            integers &= _DOUBLE_BITS
-            np.copyto(part, integers.view(np.int64), casting="unsafe")
-            np.multiply(part, 2.0**-53, out=part)
-
-    def _double_words(self, count: int) -> Array:
-        """Integers of 64 bits; the first word of each two is the high one."""
-        words = self._words(2 * count)
-        integers = words[0::2] << _WORD_BITS
-        integers |= words[1::2]
-        return integers
-
-    def _unit_float64(self, count: int) -> Array:
-        out = np.empty(count, np.float64)
-        self._fill_unit_float64(out)
-        return out
-
     # ------------------------------------------------------------------ normal
 
     def normal(
         self,
         shape: Shape,
         dtype: npt.DTypeLike,
-        mean: float | complex | Array = 0.0,
+        mean: float | Array = 0.0,
         std: float | Array = 1.0,
     ) -> Array:
         """Normal numbers: ``torch.randn``, ``Tensor.normal_``, ``torch.normal``.
@@ -184,60 +108,36 @@ class Distributions(ABC):
             >>> MersenneTwister(0).normal((2,), np.float64, mean=10.0)
             array([11.54099615,  9.70657112])
         """
-        out, flat = _empty(shape, dtype)
-        if isinstance(mean, np.ndarray) or isinstance(std, np.ndarray):
-            self._fill_normal_of_arrays(out, flat, mean, std)
+        out, flat = empty(shape, dtype)
+        shift, scale = 0.0, 1.0
+        if isinstance(std, np.ndarray):
+            checks.check_std_array(std)
+        else:
+            checks.check_std(std)
+            scale = std
+            if not isinstance(mean, np.ndarray):
+                shift = mean
+        if not flat.size:
             return out
-        _check_std(std)
-        if flat.size:
-            if isinstance(mean, complex):
-                raise _error(
-                    TypeError,
-                    "normal_() received a complex mean",
-                    "Only an array of means may be complex: pass np.array(mean).",
-                )
-            if out.dtype.kind == "c":
-                std = std / math.sqrt(2.0)
-            with self._lock:
-                self._fill_normal(flat, mean, std)
+        if out.dtype.kind == "c":
+            scale /= math.sqrt(2.0)
+        with self._lock:
+            self._fill_normal(flat, shift, scale)
+        if isinstance(std, np.ndarray):
+            np.multiply(out, checks.expand(std, shape), out=out, casting="same_kind")
+        if isinstance(mean, np.ndarray):
+            np.add(out, checks.expand(mean, shape), out=out, casting="same_kind")
+        elif isinstance(std, np.ndarray):
+            np.add(out, out.dtype.type(mean), out=out)
         return out
 
-    def _fill_normal_of_arrays(
-        self, out: Array, flat: Array, mean: float | complex | Array, std: float | Array
-    ) -> None:
-        scale = 1.0
-        if isinstance(std, np.ndarray):
-            if std.dtype.kind == "c":
-                raise _error(
-                    RuntimeError,
-                    "normal expects standard deviation to be non-complex",
-                    f"This one has dtype {std.dtype}: pass std.real or abs(std).",
-                )
-            if std.size and not std.min() >= 0:
-                raise _error(
-                    RuntimeError,
-                    "normal expects all elements of std >= 0.0",
-                    f"The least of them is {std.min():g}; was a log of std passed?",
-                )
-        else:
-            _check_std(std)
-            scale = std
-        if not flat.size:
-            return
-        if out.dtype.kind == "c":
-            scale = scale / math.sqrt(2.0)
-        with self._lock:
-            self._fill_normal(flat, 0.0, scale)
-        if isinstance(std, np.ndarray):
-            np.multiply(out, _expand(std, out.shape), out=out, casting="same_kind")
-        addend = _expand(mean, out.shape) if isinstance(mean, np.ndarray) else out.dtype.type(mean)
-        np.add(out, addend, out=out, casting="same_kind")
-
     def _fill_normal(self, out: Array, mean: float, std: float) -> None:
-        if out.dtype.name not in _FLOATS:
-            _unsupported("normal_kernel_cpu", out.dtype, "Draw a floating dtype and convert it.")
+        if out.dtype.name not in checks.FLOATS:
+            checks.unsupported(
+                "normal_kernel_cpu", out.dtype, "Draw a floating dtype and convert it."
+            )
         if out.size < BLOCK:
-            out[...] = multiply_add_float64(self._serial_normals(out.size), std, mean)
+            _store(out, multiply_add_float64(self._serial_normals(out.size), std, mean))
         elif out.dtype == np.float16:
             # Unlike the others it draws nothing for the elements after the last whole block.
             values = np.empty(out.size + (-out.size) % BLOCK, np.float32)
@@ -256,12 +156,12 @@ class Distributions(ABC):
 
     def _fill_normal_blocks(self, out: Array, mean: float, std: float) -> None:
         if out.dtype == np.float64:
-            for part in _chunks(out):
+            for part in chunks(out):
                 self._fill_unit_float64(part)
                 transform_float64(part, mean, std)
             return
         size = 0
-        for part in _chunks(out):
+        for part in chunks(out):
             self._fill_unit_float32(part)
             if part.size != size:
                 size = part.size
@@ -304,25 +204,10 @@ class Distributions(ABC):
             >>> MersenneTwister(0).randint(0, 10, (3,), np.int64)
             array([4, 9, 3])
         """
-        out, flat = _empty(shape, dtype)
-        low, high = _check_int64(low), _check_int64(high)
-        if low >= high:
-            raise _error(
-                RuntimeError,
-                "random_ expects 'from' to be less than 'to', "
-                f"but got from={low} >= to={high}",
-                "The upper bound is excluded, so the range is empty.",
-            )
-        if out.dtype.name in _FLOATS:
-            low, high = _round_low(low, out.dtype), _round_high(high, out.dtype)
-            if low >= high:
-                raise _error(
-                    RuntimeError,
-                    "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, "
-                    f"but got from={low} >= to={high}",
-                    f"No {out.dtype} lies between the bounds: draw int64 and convert.",
-                )
-        _check_integer_bounds(low, high - 1, out.dtype)
+        out, flat = empty(shape, dtype)
+        low, high = checks.representable_range(
+            checks.check_int64(low), checks.check_int64(high), out.dtype
+        )
         if flat.size:
             with self._lock:
                 self._fill_integers(flat, high - low, low, wide=high - low >= _WIDE_RANGE)
@@ -348,72 +233,35 @@ class Distributions(ABC):
         """
         if high is not None:
             return self.randint(0 if low is None else low, high, shape, dtype)
-        out, flat = _empty(shape, dtype)
-        name = out.dtype.name
+        out, flat = empty(shape, dtype)
         if low is None:
-            if not flat.size:
-                return out
-            if name in _UNSIGNED or name not in _REALS:
-                _unsupported("random_kernel_cpu", out.dtype, "Give bounds, or draw int64.")
-            with self._lock:
-                span = _largest_integer(out.dtype) + 1
-                self._fill_integers(flat, span, 0, wide=name in ("int64", "float64"))
-            return out
-        low = _check_int64(low)
-        if low == _INT64_MIN:
             if flat.size:
-                self._check_full_range(out.dtype)
+                if out.dtype.name not in checks.COMMON_REALS:
+                    checks.unsupported("random_kernel_cpu", out.dtype, "Give bounds.")
+                span = checks.largest_integer(out.dtype) + 1
                 with self._lock:
-                    for part in _chunks(flat):
-                        integers = self._double_words(part.size).view(np.int64)
-                        np.copyto(part, integers, casting="unsafe")
+                    self._fill_integers(flat, span, 0, wide=span > 2**32)
             return out
-        if name not in _REALS:
-            raise _error(
-                RuntimeError,
-                "random_from_to_impl handles only integral, floating-point and boolean types",
-                f"This dtype is {out.dtype}: draw int64 and convert.",
-            )
-        last = min(_largest_integer(out.dtype), 2**63 - 1)
-        if name in _FLOATS:
-            low = _round_low(low, out.dtype)
-            if low >= last:
-                raise _error(
-                    RuntimeError,
-                    "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' "
-                    f"casted to dtype, but got from={low} > to_inc={last}",
-                    f"Above 2**{_DIGITS[name]} {out.dtype} has gaps: give an upper bound.",
-                )
-        _check_integer_bounds(low, last, out.dtype)
+        low = checks.check_int64(low)
+        if low > checks.INT64_MIN:
+            low, end = checks.representable_range_from(low, out.dtype)
+            span = end - low
+        elif flat.size:
+            checks.check_full_range(out.dtype)
+            low, span = 0, 2**64
         if flat.size:
-            span = last - low + 1
             with self._lock:
                 self._fill_integers(flat, span, low, wide=span >= _WIDE_RANGE)
         return out
 
-    @staticmethod
-    def _check_full_range(dtype: np.dtype[Any]) -> None:
-        name = dtype.name
-        if name in ("int64", "float64", "float32"):
-            return
-        if name in ("uint8", "int8", "int16", "int32"):
-            raise _error(
-                RuntimeError,
-                "random_full_64_bits_range_kernel_cpu handles only int64, double, float and "
-                "bfloat16",
-                f"The bound -2**63 does not fit into {dtype}: leave it out.",
-            )
-        _unsupported("random_full_64_bits_range_kernel_cpu", dtype, "Leave the bound -2**63 out.")
-
     def _fill_integers(self, out: Array, span: int, base: int, wide: bool) -> None:
         """``base + word % span``, where the word has 64 bits if ``wide`` and 32 if not."""
-        for part in _chunks(out):
+        for part in chunks(out):
             if wide:
                 words = self._double_words(part.size)
             else:
                 words = self._words(part.size).astype(np.uint32)
-            if span < 2 ** (64 if wide else 32):
-                _reduce_modulo(words, span)
+            _reduce_modulo(words, span)
             integers = words.view(np.int64) if wide else words.astype(np.int64)
             if base:
                 integers += base
@@ -438,7 +286,7 @@ class Distributions(ABC):
             array([4, 1, 2, 0, 3])
         """
         dtype = np.dtype(dtype)
-        _check_randperm(n, dtype)
+        checks.check_randperm(n, dtype)
         with self._lock:
             if n < 2:
                 order = np.zeros(n, np.int64)
@@ -474,52 +322,29 @@ class Distributions(ABC):
             >>> MersenneTwister(0).bernoulli(0.5, (4,), np.float32)
             array([0., 1., 0., 0.], dtype=float32)
         """
-        out, flat = _empty(shape, dtype)
-        name = out.dtype.name
-        supported = name in _REALS and name not in _UNSIGNED
-        if not isinstance(p, np.ndarray):
-            if not 0.0 <= p <= 1.0:
-                raise _error(
-                    RuntimeError,
-                    f"bernoulli_ expects p to be in [0, 1], but got p={p:g}",
-                    "It is the probability of a one.",
-                )
+        out, flat = empty(shape, dtype)
+        if isinstance(p, np.ndarray):
             if flat.size:
-                if not supported:
-                    _unsupported("bernoulli_scalar_cpu_", out.dtype, "Draw bool and convert it.")
-                # u < p for u = integer / 2**53
-                limit = np.uint64(math.ceil(math.ldexp(p, 53)))
-                with self._lock:
-                    for part in _chunks(flat):
-                        integers = self._double_words(part.size)
-                        integers &= _DOUBLE_BITS
-                        np.copyto(part, integers < limit)
+                self._fill_bernoulli_of_array(flat, checks.check_bernoulli_array(p, out))
             return out
-        if not flat.size:
-            return out
-        if not supported:
-            _unsupported("bernoulli_tensor_cpu_self_", out.dtype, "Draw bool and convert it.")
-        if p.dtype.name not in _FLOATS:
-            _unsupported(
-                "bernoulli_tensor_cpu_p_", p.dtype, "Probabilities are floating: convert them."
-            )
-        p = _expand(p, out.shape).reshape(-1)
-        if not (p.min() >= 0.0 and p.max() <= 1.0):
-            raise _error(
-                RuntimeError,
-                "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error "
-                "message be improved?  If so, please report an enhancement request to PyTorch.)",
-                f"The probabilities range from {p.min():g} to {p.max():g}: apply a sigmoid, or "
-                "clamp them to [0, 1].",
-            )
-        double = p.dtype == np.float64
+        checks.check_bernoulli(p, out)
+        # u < p for u = integer / 2**53
+        limit = np.uint64(math.ceil(math.ldexp(p, 53)))
         with self._lock:
-            for start in range(0, flat.size, _CHUNK):
-                part = flat[start : start + _CHUNK]
-                uniforms = np.empty(part.size, np.float64 if double else np.float32)
-                (self._fill_unit_float64 if double else self._fill_unit_float32)(uniforms)
-                np.copyto(part, uniforms < p[start : start + _CHUNK])
+            for part in chunks(flat):
+                integers = self._double_words(part.size)
+                integers &= DOUBLE_BITS
+                np.copyto(part, integers < limit)
         return out
+
+    def _fill_bernoulli_of_array(self, out: Array, p: Array) -> None:
+        fill = self._fill_unit_float64 if p.dtype == np.float64 else self._fill_unit_float32
+        working = np.float64 if p.dtype == np.float64 else np.float32
+        with self._lock:
+            for part, probabilities in zip(chunks(out), chunks(p), strict=True):
+                uniforms = np.empty(part.size, working)
+                fill(uniforms)
+                np.copyto(part, uniforms < probabilities)
 
     # ------------------------------------------------------------------ multinomial
 
@@ -538,12 +363,12 @@ class Distributions(ABC):
             >>> MersenneTwister(0).multinomial(np.array([0.1, 0.2, 0.7]), 2)
             array([2, 1])
         """
-        _check_multinomial(probs, n, replacement)
-        rows = probs.reshape(-1, probs.shape[-1])
+        checks.check_multinomial(probs, n, replacement)
         out = np.empty((*probs.shape[:-1], n), np.int64)
         if not out.size:
             return out
-        _check_probabilities(probs)
+        checks.check_probabilities(probs)
+        rows = probs.reshape(-1, probs.shape[-1])
         if replacement and n > 1:
             self._fill_multinomial_with_replacement(out.reshape(-1, n), rows)
             return out
@@ -584,24 +409,20 @@ class Distributions(ABC):
             >>> MersenneTwister(0).exponential((2,), np.float32)
             array([4.1572, 0.3131], dtype=float32)
         """
-        if not lambd > 0.0:
-            raise _error(
-                RuntimeError,
-                f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}",
-                "It is the rate, the inverse of the mean.",
-            )
-        out, flat = _empty(shape, dtype)
+        advice = "It is the rate, the inverse of the mean."
+        checks.check_positive("exponential_", "lambda", lambd, advice)
+        out, flat = empty(shape, dtype)
         if flat.size:
-            if out.dtype.name not in _FLOATS:
-                _not_floating("Exponential", _names(out.dtype)[0])
+            if out.dtype.name not in checks.FLOATS:
+                checks.not_floating("Exponential", out.dtype)
             with self._lock:
                 self._fill_exponential(flat, lambd)
         return out
 
     def _fill_exponential(self, out: Array, lambd: float) -> None:
         log1p = c_library("log1p") if out.dtype == np.float64 else np.log1p
-        for part in _chunks(out):
-            part[...] = (-1.0 / lambd) * log1p(-self._unit_float64(part.size))
+        for part in chunks(out):
+            _store(part, (-1.0 / lambd) * log1p(-self._unit_float64(part.size)))
 
     def cauchy(
         self, shape: Shape, dtype: npt.DTypeLike, median: float = 0.0, sigma: float = 1.0
@@ -616,21 +437,16 @@ class Distributions(ABC):
             >>> MersenneTwister(0).cauchy((2,), np.float32)
             array([20.321, -0.888], dtype=float32)
         """
-        if not sigma > 0.0:
-            raise _error(
-                RuntimeError,
-                f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}",
-                "It is the scale: half the distance of the quartiles.",
-            )
-        out, flat = _empty(shape, dtype)
-        if out.dtype.name not in _FLOATS:
-            _not_floating("Cauchy", _names(out.dtype)[1])
+        advice = "It is the scale, half the distance of the quartiles."
+        checks.check_positive("cauchy_", "sigma", sigma, advice)
+        out, flat = empty(shape, dtype)
+        if out.dtype.name not in checks.FLOATS:
+            checks.not_floating("Cauchy", out.dtype, cpp=True)
         tan = c_library("tan") if out.dtype == np.float64 else np.tan
         with self._lock:
-            for part in _chunks(flat):
+            for part in chunks(flat):
                 angles = math.pi * (self._unit_float64(part.size) - 0.5)
-                with np.errstate(over="ignore"):
-                    part[...] = multiply_add_float64(tan(angles), sigma, median)
+                _store(part, multiply_add_float64(tan(angles), sigma, median))
         return out
 
     def log_normal(
@@ -647,21 +463,18 @@ class Distributions(ABC):
             >>> MersenneTwister(0).log_normal((2,), np.float32)
             array([59.27, 1.512], dtype=float32)
         """
-        if not std > 0.0:
-            raise _error(
-                RuntimeError,
-                f"log_normal_ expects std > 0.0, but found std={std:g}",
-                "It is the standard deviation of the logarithm.",
-            )
-        out, flat = _empty(shape, dtype)
+        advice = "It is the standard deviation of the logarithm."
+        checks.check_positive("log_normal_", "std", std, advice)
+        out, flat = empty(shape, dtype)
         if not flat.size:
             return out
-        if out.dtype.name not in _FLOATS:
-            _unsupported("log_normal_cpu", out.dtype, "Draw a floating dtype and convert it.")
+        if out.dtype.name not in checks.FLOATS:
+            checks.unsupported("log_normal_cpu", out.dtype, "Draw a floating dtype and convert it.")
         exp = c_library("exp") if out.dtype == np.float64 else np.exp
         with self._lock, np.errstate(over="ignore"):
-            for part in _chunks(flat):
-                part[...] = exp(multiply_add_float64(self._serial_normals(part.size), std, mean))
+            for part in chunks(flat):
+                normals = self._serial_normals(part.size)
+                _store(part, exp(multiply_add_float64(normals, std, mean)))
         return out
 
     # ------------------------------------------------------------------ counts
@@ -680,23 +493,17 @@ class Distributions(ABC):
             >>> MersenneTwister(0).geometric((4,), np.int64, p=0.3)
             array([1, 4, 1, 1])
         """
-        if not 0.0 < p < 1.0:
-            raise _error(
-                RuntimeError,
-                f"geometric_ expects p to be in (0, 1), but got p={p:g}",
-                "It is the probability of success in one trial.",
-            )
-        out, flat = _empty(shape, dtype)
+        checks.check_geometric(p)
+        out, flat = empty(shape, dtype)
         if not flat.size:
             return out
-        name = out.dtype.name
-        if name == "bool" or name in _UNSIGNED or name not in _REALS:
-            _unsupported("geometric_cpu", out.dtype, "Draw int64 and convert it.")
+        if out.dtype == np.bool_ or out.dtype.name not in checks.COMMON_REALS:
+            checks.unsupported("geometric_cpu", out.dtype, "Draw int64 and convert it.")
         log_failure = math.log1p(-p)
         with self._lock, np.errstate(all="ignore"):
-            for part in _chunks(flat):
+            for part in chunks(flat):
                 trials = np.ceil(c_library("log")(self._unit_float64(part.size)) / log_failure)
-                part[...] = trials if name in _FLOATS else trials.astype(np.int64)
+                _store(part, trials if out.dtype.kind == "f" else trials.astype(np.int64))
         return out
 
     def poisson(self, rates: Array) -> Array:
@@ -713,17 +520,12 @@ class Distributions(ABC):
             >>> MersenneTwister(0).poisson(np.array([1.0, 5.0, 50.0]))
             array([ 1.,  4., 54.])
         """
-        if rates.dtype.name not in _FLOATS:
-            _unsupported("poisson_cpu", rates.dtype, "Rates are floating: convert them.")
-        if rates.size and not rates.min() >= 0:
-            raise _error(
-                RuntimeError,
-                "invalid Poisson rate, expected rate to be non-negative",
-                f"The least rate is {rates.min():g}; was a log-rate passed?",
-            )
+        checks.check_rates(rates)
         with self._lock, self._reading(rates.size) as uniform:
             samples = [sample_poisson(rate, uniform) for rate in rates.ravel().tolist()]
-        return np.array(samples, np.int64).astype(rates.dtype).reshape(rates.shape)
+        out, flat = empty(rates.shape, rates.dtype)
+        _store(flat, np.array(samples, np.int64))
+        return out
 
     def binomial(self, count: Array, prob: Array) -> Array:
         """Binomial numbers, of the broadcast shape of the arguments: ``torch.binomial``.
@@ -741,8 +543,8 @@ class Distributions(ABC):
             >>> MersenneTwister(0).binomial(np.array([10.0, 100.0]), np.array(0.5))
             array([ 7., 53.])
         """
-        _check_binomial(count, prob)
-        shape = _broadcast(count.shape, prob.shape)
+        checks.check_binomial(count, prob)
+        shape = checks.broadcast(count.shape, prob.shape)
         counts = np.broadcast_to(count, shape).ravel().tolist()
         probs = np.broadcast_to(prob, shape).ravel().tolist()
         single = count.dtype == np.float32
@@ -752,3 +554,23 @@ class Distributions(ABC):
                 for trials, p in zip(counts, probs, strict=True)
             ]
         return np.array(samples, count.dtype).reshape(shape)
+
+
+def _store(out: Array, values: Array) -> None:
+    """Converts ``values`` into ``out``; as in C++, float16 comes by way of float32."""
+    with np.errstate(over="ignore"):
+        if out.dtype == np.float16:
+            values = values.astype(np.float32)
+        np.copyto(out, values, casting="unsafe")
+
+
+def _reduce_modulo(words: Array, span: int) -> None:
+    """``words %= span`` for unsigned integers; NumPy has a fast division, but no fast ``%``."""
+    if span > np.iinfo(words.dtype).max:
+        return
+    if span & (span - 1) == 0:
+        words &= words.dtype.type(span - 1)
+        return
+    quotient = words // words.dtype.type(span)
+    quotient *= words.dtype.type(span)
+    words -= quotient

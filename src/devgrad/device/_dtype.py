@@ -106,8 +106,10 @@ def combine_categories(higher: DType | None, lower: DType | None) -> DType | Non
 
     The weaker operands change the result only if they are of a higher category.
     """
-    if higher is None or lower is None:
-        return higher or lower
+    if higher is None:
+        return lower
+    if lower is None:
+        return higher
     if higher.category >= lower.category:
         return higher
     if higher.is_floating_point:  # then the other is complex

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ _PROBES: dict[str, tuple[float, float]] = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def c_library(name: str) -> Callable[[Array], Array]:
     """The C library's ``log``, ``log1p``, ``exp``, ``sin``, ``cos`` or ``tan`` for float64 arrays.
 

@@ -11,6 +11,8 @@ the chains by doubling takes about ``log2(log n)`` steps.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ._exact_math import Array
@@ -55,7 +57,7 @@ def shuffle_backward(targets: Array) -> Array:
 
 def _shuffle_by_sorting(targets: Array) -> Array:
     swaps = targets.size
-    index_type = np.int32 if swaps < 2**31 - 1 else np.int64
+    index_type: type[np.signedinteger[Any]] = np.int32 if swaps < 2**31 - 1 else np.int64
     shift = np.uint64(swaps.bit_length())
     order = np.arange(swaps, dtype=np.uint64)
     keys = targets.astype(np.uint64)
@@ -74,14 +76,14 @@ def _shuffle_by_sorting(targets: Array) -> Array:
     before = np.empty(swaps, index_type)
     before[1:] = swap[:-1]
     np.copyto(before, index_type(-1), where=first)
-    previous = np.empty(swaps, index_type)
+    previous: Array = np.empty(swaps, index_type)
     previous[swap] = before
 
     # origin[i]: the last swap other than i itself that had position i as its target, i if there
     # is none. Of the assignments to one element the last stands, and they come in order.
     np.copyto(before, target, where=first)
     np.copyto(swap, before, where=swap == target)
-    origin = np.arange(swaps + 1, dtype=index_type)
+    origin: Array = np.arange(swaps + 1, dtype=index_type)
     origin[target] = swap
     farther = np.empty_like(origin)
     while True:

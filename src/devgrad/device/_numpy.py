@@ -11,6 +11,8 @@ which every kind of array has to offer:
 ``strided(...)``     an array over the storage of another, by shape, strides and offset in elements
 ``storage(x)``       ``(offset of x in its storage, size of the storage)``, in elements
 ``on_device(i)``     a context manager: arrays made inside are on device number ``i``
+``masked(x, mask)``  ``x`` where ``mask`` is true, zero elsewhere
+``erf(x)``, ``erfc(x)``  the error function, and what it lacks to one
 ``scatter_add``      ``x[index] += values`` where an index may repeat
 ``device_count()``, ``synchronize(i)``, ``device_name(i)``, ``memory_allocated(i)``
 ===================  ================================================================================
@@ -24,6 +26,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy
+
+from . import _erf
 
 __all__ = ["quiet", "xp"]
 
@@ -78,6 +82,25 @@ def _scatter_add(target: Any, index: Any, values: Any) -> None:
     numpy.add.at(target, index, values)
 
 
+def masked(array: Any, mask: Any) -> Any:
+    """``array`` where ``mask`` is true, zero elsewhere.
+
+    In large arrays zero bits are "and"-ed in: `numpy.where` branches at each element, and takes
+    about five times as long where the processor cannot guess the mask. (A product with the mask
+    would make NaN of what is infinite and masked out.)
+    """
+    size = array.dtype.itemsize
+    if (
+        array.size < 4096 or size not in (4, 8) or array.dtype.kind == "c"
+        or array.shape != mask.shape
+    ):  # fmt: skip
+        return numpy.where(mask, array, 0)
+    integer = numpy.int32 if size == 4 else numpy.int64
+    bits = numpy.negative(mask.view(numpy.int8), dtype=integer)  # all ones, or all zeros
+    bits &= array.view(integer)
+    return bits.view(array.dtype)
+
+
 xp: Any = SimpleNamespace(
     **{name: value for name, value in vars(numpy).items() if not name.startswith("_")}
 )
@@ -90,6 +113,9 @@ vars(xp).update(
     storage=storage,
     strided=strided,
     scatter_add=_scatter_add,
+    masked=masked,
+    erf=_erf.erf,
+    erfc=_erf.erfc,
     device_count=lambda: 1,
     synchronize=lambda index: None,
     device_name=lambda index: platform.processor() or platform.machine(),

@@ -14,6 +14,7 @@ import numpy as np
 from ._exact_math import Array
 
 _INT64_MIN = -(2**63)
+_HALF_LOG_2_PI_LESS_HALF = 0.5 * math.log(2.0 * math.pi) - 0.5
 
 # log(k!) less Stirling's approximation of it, for k = 0 ... 9
 _STIRLING_ERROR = (
@@ -90,13 +91,11 @@ def sample_poisson(rate: float, uniform: Callable[[], float]) -> int:
             continue
         if _log(v) + math.log(inverse_alpha) - math.log(
             a / (us * us) + b
-        ) <= -rate + k * log_rate - math.lgamma(k + 1.0):
+        ) <= -rate + k * log_rate - _log_gamma(k + 1.0):
             return k
 
 
-def sample_binomial(
-    count: float, prob: float, uniform: Callable[[], float], single: bool
-) -> float:
+def sample_binomial(count: float, prob: float, uniform: Callable[[], float], single: bool) -> float:
     """A binomial number of ``count`` trials with probability ``prob``.
 
     ``single`` says that the arguments are float32: the products that PyTorch forms of
@@ -178,6 +177,16 @@ def _stirling_error(k: float) -> float:
         return _STIRLING_ERROR[int(k)]
     square = (k + 1) * (k + 1)
     return (1.0 / 12 - (1.0 / 360 - 1.0 / 1260 / square) / square) / (k + 1)
+
+
+def _log_gamma(x: float) -> float:
+    """``lgamma`` in the form of the C library: at 1e12 its rounding decides over samples."""
+    if x < 8.0:
+        return math.lgamma(x)
+    inverse = 1.0 / x
+    square = inverse * inverse
+    series = 1.0 / 12 - square * (1.0 / 360 - square * (1.0 / 1260 - square / 1680))
+    return (x - 0.5) * (math.log(x) - 1.0) + (_HALF_LOG_2_PI_LESS_HALF + inverse * series)
 
 
 def _log(x: float) -> float:

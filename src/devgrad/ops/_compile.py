@@ -154,10 +154,26 @@ def _operands(op: Op, operator: bool) -> list[str]:
                 f"        same_device(({', '.join(names)}), '{op.name}')",
             ]
         return lines
+    others = [p for p in op.tensors if p not in op.promoted]  # they keep their own dtypes
+    names = [p.name for p in op.promoted]
+    first = names[0]
+    lines = []
+    for p in others:
+        lines += [
+            f"    if not isinstance({p.name}, Tensor):",
+            f"        raise not_a_tensor('{op.name}', '{p.name}', {op.tensors.index(p) + 1}, {p.name})",
+            f"    array_{p.name} = {p.name}._array",
+        ]
+    devices = []
+    for p in others:
+        devices += [
+            f"    if {p.name}._type.device is not kind.device:",
+            f"        same_device({_tuple([q.name for q in op.tensors])}, '{op.name}')",
+        ]
     tests = [f"isinstance({n}, Tensor)" for n in names]
     tests += [f"{n}._type is {first}._type" for n in names[1:]]
     tests += [f"{first}._type.floating"] if op.floating else []
-    lines = [
+    lines += [
         f"    if {' and '.join(tests)}:",
         f"        kind = {first}._type",
         *[f"        array_{n} = {n}._array" for n in names],
@@ -172,8 +188,9 @@ def _operands(op: Op, operator: bool) -> list[str]:
             f"            {call}",
             "        except NotAnOperand:",
             f"            return operand_fallback(op, {unpacked})",
+            *devices,
         ]
-    return [*lines, f"        {call}"]
+    return [*lines, f"        {call}", *devices]
 
 
 def _edges(op: Op) -> list[str]:
@@ -291,7 +308,7 @@ def _one_result(op: Op) -> list[str]:
             f"    result._view = View({first}, (forward, {_view_arguments(op)}, None))",
         ]
     else:
-        lines += ["    result._version = [0]", "    result._view = None"]
+        lines += ["    result._version = [0, None]", "    result._view = None"]
     if op.rules:
         lines += [
             "    if mode.grad:",
@@ -327,7 +344,7 @@ def _several_results(op: Op) -> list[str]:
         ]
     else:
         lines += [
-            "        result._version = None if mode.inference else [0]",
+            "        result._version = None if mode.inference else [0, None]",
             "        result._view = None",
         ]
     lines += ["        results.append(result)"]

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..autograd._graph import Node, Released
 from ..autograd._provenance import line_of, user_line
+from ..device import device_of_array, dtype_of_array
 
 if TYPE_CHECKING:
     from ._op import Op
 
-__all__ = ["broadcast_mismatch", "describe", "explain", "freed", "inference_saved", "modified"]
+__all__ = ["broadcast_mismatch", "describe", "explain", "freed", "inference_saved", "modified",
+           "refuse_dtype"]  # fmt: skip
 
 
 def describe(x: Any) -> str:
@@ -77,7 +79,7 @@ def modified(
     kind = of_output.device.types[array.dtype]
     title = node.name()
     source = f", which is output 0 of {title.removesuffix('Backward0')}" if name == "out" else ""
-    changed = line_of(version[1]) if len(version) > 1 else "an unknown line"
+    changed = line_of(version[1])
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace "
         f"operation: [{kind} {shape}]{source}, is at version {version[0]}; expected version "
@@ -97,3 +99,19 @@ def inference_saved(op: Op) -> RuntimeError:
         "clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` instead of "
         f"`torch.inference_mode()`. {op.name}() met one at {line_of(user_line())}"
     )
+
+
+def refuse_dtype(array: Any, kinds: str, kernel: str) -> None:
+    """Raise PyTorch's error if the dtype of ``array`` is of one of these kinds (``"b"``, ``"iu"`` …).
+
+    Raises:
+        NotImplementedError: it is.
+    """
+    if array.dtype.kind in kinds:
+        device, dtype = device_of_array(array), dtype_of_array(array)
+        where = "cpu" if device is None else device.type
+        title = array.dtype.name if dtype is None else dtype.title
+        raise NotImplementedError(
+            f"\"{kernel}_{where}\" not implemented for '{title}'. Convert the tensor first, for "
+            "example with x.float()"
+        )

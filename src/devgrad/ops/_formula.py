@@ -37,8 +37,6 @@ def sum_to(xp: Any, input: Array, shape: Any) -> Array:
     return total.reshape(tuple(shape))
 
 
-sum_to.vjp(input=lambda g, input_shape: expand_to(g, input_shape))
-
 
 @op(node="ExpandBackward0", function=False, method=False)
 def expand_to(xp: Any, input: Array, shape: Any) -> Array:
@@ -46,6 +44,7 @@ def expand_to(xp: Any, input: Array, shape: Any) -> Array:
     return xp.broadcast_to(input, tuple(shape))
 
 
+sum_to.vjp(input=lambda g, input_shape: expand_to(g, input_shape))
 expand_to.vjp(input=lambda g, input_shape: sum_to(g, input_shape))
 
 

@@ -42,8 +42,10 @@ def check_inplace(name: str, tensor: Tensor, recorded: bool) -> None:
             "You can make a clone to get a normal tensor before doing inplace update."
             "See https://github.com/pytorch/rfcs/pull/17 for more details."
         )
-    strides, shape = tensor._array.strides, tensor._array.shape
-    if 0 in strides and any(n > 1 and s == 0 for n, s in zip(shape, strides, strict=True)):
+    array = tensor._array
+    if 0 in array.strides and any(
+        n > 1 and s == 0 for n, s in zip(array.shape, array.strides, strict=True)
+    ):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation. "
@@ -102,7 +104,7 @@ def bump(tensor: Tensor) -> None:
     version = tensor._version
     if version is not None:
         version[0] += 1
-        version[1:] = (user_line(),)
+        version[1] = user_line()
 
 
 def replace(name: str, tensor: Tensor, result: Tensor) -> Tensor:
@@ -120,7 +122,8 @@ def replace(name: str, tensor: Tensor, result: Tensor) -> Tensor:
             f"{list(result._array.shape)}. {name}() cannot change the shape of the tensor that it "
             "works on"
         )
-    _check_castable(result, tensor)
+    if result._type is not tensor._type:
+        _check_castable(result, tensor)
     node = result._edge
     if node is None:
         array[...] = result._array
@@ -153,7 +156,7 @@ def _keep_original(node: Node, tensor: Tensor) -> None:
     """Have the node save a copy of what ``tensor`` holds now, if it saved that."""
     array = tensor._array
     if any(e.__class__ is tuple and len(e) == 3 and e[0] is array for e in node.saved):
-        original = (array.copy(), [0], 0)
+        original = (array.copy(), [0, None], 0)
         node.saved = tuple(
             original if e.__class__ is tuple and len(e) == 3 and e[0] is array else e
             for e in node.saved
@@ -205,10 +208,10 @@ class _ViewNode(Node):
     def vjp(self, g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
         if self.saved.__class__ is Released:
             raise freed(self)
-        return self.rule(g, edges)  # type: ignore[no-any-return]
+        return self.rule(g, edges)
 
     def vjp_on_tensors(self, g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
-        return self.rule_on_tensors(g, edges)  # type: ignore[no-any-return]
+        return self.rule_on_tensors(g, edges)
 
 
 def _change_base(view: View, node: Edge, tensor: Tensor) -> None:
@@ -300,21 +303,21 @@ Tensor._current_edge = _current_edge  # type: ignore[assignment]
 def inplace_form(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """``mul_`` for ``mul``: the same, into the first operand's memory."""
 
+    title = f"{name}_"
+
     def changed(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if not isinstance(input, Tensor):
             raise TypeError(
                 f"{name}_(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
             )
-        recorded = mode.grad and (
-            input._own_edge() is not None or any_requires_grad((*args, *kwargs.values()))
-        )
-        check_inplace(f"{name}_", input, recorded)
+        recorded = mode.grad and any_requires_grad((input, *args, *kwargs.values()))
+        check_inplace(title, input, recorded)
         result = function(input, *args, **kwargs)
         if result is NotImplemented:
-            return result  # type: ignore[no-any-return]
-        return replace(f"{name}_", input, result)
+            return result
+        return replace(title, input, result)
 
-    changed.__name__ = changed.__qualname__ = f"{name}_"
+    changed.__name__ = changed.__qualname__ = title
     changed.__doc__ = f"The in-place form of `{name}`: changes ``input``, and returns it."
     return changed
 
@@ -323,7 +326,7 @@ def any_requires_grad(values: Sequence[Any]) -> bool:
     """Whether one of the arguments is, or holds, a tensor that requires grad."""
     for value in values:
         if isinstance(value, Tensor):
-            if value._own_edge() is not None:
+            if value._edge is not None or (value._view is not None and value.requires_grad):
                 return True
         elif value.__class__ in (tuple, list) and any_requires_grad(value):
             return True

@@ -29,7 +29,7 @@ from collections import namedtuple
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any
+from typing import Any, overload
 
 from .._tensor import Tensor, wrap
 from ..autograd._graph import Edge, Node, OutputEdge, Released
@@ -129,7 +129,7 @@ class OpNode(Node):
             return None if rule is None else rule(g, *[values[n] for n in names])
 
         if self.op.variadic:
-            return gradient(self.op.variadic)  # type: ignore[no-any-return]
+            return gradient(self.op.variadic)
         return [
             None if edge is None else gradient(name)
             for name, edge in zip(self.op.edge_names, edges, strict=True)
@@ -146,7 +146,7 @@ class Op:
         *,
         name: str | None = None,
         node: str | None = None,
-        promotes: bool = False,
+        promotes: bool | Sequence[str] = False,
         floating: bool = False,
         view: bool = False,
         outputs: Sequence[str] = (),
@@ -158,7 +158,9 @@ class Op:
         self.parameters = _parameters(forward)
         self.tensors = [p for p in self.parameters if p.kind == "tensor"]
         self.variadic = next((p.name for p in self.parameters if p.kind == "tensors"), None)
-        self.promotes = promotes or floating
+        self.promotes = bool(promotes) or floating
+        chosen = None if isinstance(promotes, bool) else promotes
+        self.promoted = [p for p in self.tensors if chosen is None or p.name in chosen]
         self.floating = floating
         self.view = view
         self.several = several  # returns a list of outputs, all differentiable, of any length
@@ -177,7 +179,7 @@ class Op:
         )
         self.source = ""
         self.namespace: dict[str, Any] = {"op": self}
-        self.function = self._stub()
+        self.function: Any = self._stub()
         self.operator: Any = None
         self.inplace: Any = None
         OPS[self.name] = self
@@ -236,7 +238,7 @@ def _result_type(name: str, fields: Sequence[str]) -> Any:
         parts = ",\n".join(f"{n}={v!r}" for n, v in zip(self._fields, self, strict=True))
         return f"torch.return_types.{title}(\n{parts})"
 
-    cls.__repr__ = text
+    cls.__repr__ = text  # type: ignore[method-assign]
     cls.__module__ = "devgrad.return_types"
     return cls
 
@@ -259,7 +261,8 @@ def _register(
             if changed is not None:
                 METHODS[f"{alias}_"] = _with_varargs(changed) if varargs else changed
     for dunder in dunders:
-        METHODS[dunder] = changed if dunder.startswith("__i") and dunder != "__invert__" else operator
+        in_place = dunder.startswith("__i") and dunder != "__invert__"
+        METHODS[dunder] = changed if in_place else operator
     return changed
 
 
@@ -276,10 +279,14 @@ def _with_varargs(function: Any) -> Any:
     return method
 
 
-def op(
-    forward: Callable[..., Any] | None = None, *, name: str | None = None, node: str | None = None,
-    promotes: bool = False, floating: bool = False, view: bool = False, outputs: Sequence[str] = (),
-    several: bool = False, differentiable: int = 1, function: bool = True, method: bool = True,
+@overload
+def op(forward: Callable[..., Any], /) -> Op: ...
+@overload
+def op(forward: None = None, /, **options: Any) -> Callable[[Callable[..., Any]], Op]: ...
+def op(  # type: ignore[misc]  # the overload names no options
+    forward: Callable[..., Any] | None = None, /, *, name: str | None = None, node: str | None = None,
+    promotes: bool | Sequence[str] = False, floating: bool = False, view: bool = False,
+    outputs: Sequence[str] = (), several: bool = False, differentiable: int = 1, function: bool = True, method: bool = True,
     inplace: bool = False, aliases: Sequence[str] = (), dunders: Sequence[str] = (),
     namespaces: Sequence[str] = ("",), varargs: bool = False,
 ) -> Any:  # fmt: skip
@@ -287,7 +294,8 @@ def op(
 
     Args:
         name, node: the public name and the node's, where they are not the function's own.
-        promotes: tensor operands are brought to a common dtype; numbers are operands too.
+        promotes: tensor operands are brought to a common dtype; numbers are operands too. The names
+            of some parameters: only those are.
         floating: the same, and integers become floats.
         view: the forward returns a view of its first operand's memory, always.
         outputs: the names of several outputs, which come as a named tuple.
@@ -317,8 +325,14 @@ def op(
     return declare if forward is None else declare(forward)
 
 
+@overload
+def composite(body: Callable[..., Any], /) -> Callable[..., Any]: ...
+@overload
 def composite(
-    body: Callable[..., Any] | None = None, *, method: bool = True, function: bool = True,
+    body: None = None, /, **options: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]: ...
+def composite(  # type: ignore[misc]
+    body: Callable[..., Any] | None = None, /, *, method: bool = True, function: bool = True,
     inplace: bool = False, out: bool = True, aliases: Sequence[str] = (),
     dunders: Sequence[str] = (), namespaces: Sequence[str] = ("",), varargs: bool = False,
 ) -> Any:  # fmt: skip

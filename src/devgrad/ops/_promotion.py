@@ -98,7 +98,7 @@ def common_type(operands: Any, op_name: str, floating: bool) -> TensorType:
     dtype = result_dtype(operands)
     if floating and dtype.category < 2:
         dtype = get_default_dtype()
-    return device.types[dtype.array_dtype]  # type: ignore[no-any-return]
+    return device.types[dtype.array_dtype]
 
 
 def promote(op: Op, operands: tuple[Any, ...]) -> tuple[TensorType, tuple[Any, ...], list[Any]]:
@@ -117,8 +117,8 @@ def promote(op: Op, operands: tuple[Any, ...]) -> tuple[TensorType, tuple[Any, .
                 b = constant(b, kind)
                 return kind, (a, b), [a._array, b._array]
     if not any(isinstance(x, Tensor) for x in operands):
-        raise not_a_tensor(op.name, op.tensors[0].name, 1, operands[0])
-    for position, (parameter, x) in enumerate(zip(op.tensors, operands, strict=True), 1):
+        raise not_a_tensor(op.name, op.promoted[0].name, 1, operands[0])
+    for position, (parameter, x) in enumerate(zip(op.promoted, operands, strict=True), 1):
         if not isinstance(x, (Tensor, *NUMBERS)) and not (x is None and parameter.optional):
             raise not_a_tensor(op.name, parameter.name, position, x)
     given = [x for x in operands if x is not None]

@@ -15,8 +15,8 @@ from ._op import METHODS, Array, composite, op
 __all__: list[str] = []
 
 
-def _no_bool_minus(*operands: Any) -> None:
-    if all(x.dtype.kind == "b" for x in operands):
+def _no_bool_minus(dtype: Any) -> None:
+    if dtype.kind == "b":
         raise RuntimeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` "
             "or `logical_xor()` operator instead."
@@ -53,7 +53,7 @@ def conj_number(x: Any) -> Any:
 @op(promotes=True, inplace=True, aliases=("subtract",), dunders=("__sub__", "__isub__"))
 def sub(xp: Any, input: Array, other: Array, *, alpha: Any = 1) -> Array:
     """``input - alpha * other``."""
-    _no_bool_minus(input, other)
+    _no_bool_minus(input.dtype)
     return xp.subtract(input, other if alpha == 1 else _scaled(xp, other, alpha))
 
 
@@ -63,7 +63,7 @@ sub.vjp(input=lambda g: g, other=lambda g, alpha: -g if alpha == 1 else g * -con
 @op(promotes=True, node="RsubBackward1", dunders=("__rsub__",))
 def rsub(xp: Any, input: Array, other: Array, *, alpha: Any = 1) -> Array:
     """``other - alpha * input``."""
-    _no_bool_minus(input, other)
+    _no_bool_minus(input.dtype)
     return xp.subtract(other, input if alpha == 1 else _scaled(xp, input, alpha))
 
 
@@ -94,11 +94,6 @@ true_div.vjp(
     input=lambda g, other: g / conj(other),
     other=lambda g, other, out: -g * conj(out / other),
 )
-
-
-def _floor_div_checked(xp: Any, input: Array, other: Array) -> None:
-    if input.dtype.kind in "iub" and (other == 0).any():
-        raise RuntimeError("ZeroDivisionError")
 
 
 @op(promotes=True, node="DivBackward1", function=False, method=False)
@@ -206,7 +201,7 @@ reciprocal.vjp(input=lambda g, out: -g * conj(out * out))
 
 
 def _power(xp: Any, base: Array, exponent: Any) -> Array:
-    """``base ** exponent`` for a Python number, by multiplication where that is exact and faster."""
+    """``base ** exponent`` for a Python number, by products where that is exact and faster."""
     if exponent == 2:
         return xp.multiply(base, base)
     if exponent == 1:
@@ -272,9 +267,8 @@ def pow(input: Any, exponent: Any) -> Tensor:
     """
     if not isinstance(exponent, Tensor):
         category = input._type.dtype.category
-        if category >= 2 and exponent.__class__ is not complex or (
-            category == 1 and exponent.__class__ is int
-        ):
+        keeps_dtype = {int: 1, bool: 1, float: 2}.get(exponent.__class__, 3)
+        if category >= keeps_dtype:
             return pow_number.function(input, exponent)
         return pow_tensor.function(input, exponent)
     if not isinstance(input, Tensor):

@@ -1,0 +1,632 @@
+"""Reductions: sums, products, extremes, and truth over dimensions.
+
+Where PyTorch has two nodes - ``SumBackward0`` for all elements, ``SumBackward1`` for dimensions -
+there are two operations here, and one public function that chooses.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._tensor import Tensor
+from ..device import DType
+from ._along import (
+    array_dtype,
+    check_nonempty,
+    check_tensor,
+    many_dims,
+    one_dim,
+    put_along,
+    reshaped,
+)
+from ._formula import cast, conj, expand_to
+from ._inplace import write_out_of
+from ._op import FUNCTIONS, Array, composite, op
+from .scans import products_of_others
+
+__all__ = ["count_of", "even_share", "mean_dim", "spread", "sum_dim", "total", "with_dims"]
+
+
+def count_of(shape: Any, dims: Any) -> int:
+    """How many elements of ``shape`` are reduced to one."""
+    count = 1
+    for d in dims:
+        count *= shape[d]
+    return count
+
+
+def with_dims(array: Any, shape: Any, dims: Any) -> Any:
+    """What a reduction of ``shape`` over ``dims`` gave, as it would be with ``keepdim``."""
+    return array.reshape([1 if i in dims else n for i, n in enumerate(shape)])
+
+
+def total(xp: Any, x: Any, axis: Any, keepdim: bool, dtype: Any = None) -> Any:
+    """A sum in PyTorch's dtype: integers and bools give int64. Halves are summed as floats."""
+    if dtype is None:
+        if x.dtype.kind in "iub":
+            dtype = xp.int64
+        elif x.dtype.itemsize == 2:
+            wide = xp.add.reduce(x, axis=axis, dtype=xp.float32, keepdims=keepdim)
+            return wide.astype(x.dtype)
+    return xp.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdim)
+
+
+# --- sum and mean ---------------------------------------------------------------------------------
+
+
+@op(name="sum", node="SumBackward0", function=False, method=False)
+def sum_all(xp: Any, input: Array, dtype: Any = None) -> Array:
+    """The sum of all elements."""
+    return total(xp, input, None, False, dtype)
+
+
+sum_all.vjp(input=lambda g, input_shape: expand_to(g, input_shape))
+
+
+@op(node="SumBackward1", function=False, method=False)
+def sum_dim(xp: Any, input: Array, dims: Any, keepdim: bool, dtype: Any = None) -> Array:
+    """The sum over dimensions counted from the front."""
+    return total(xp, input, dims, keepdim, dtype)
+
+
+@op(node="ExpandBackward0", function=False, method=False)
+def spread(xp: Any, input: Array, shape: Any, dims: Any, keepdim: bool) -> Array:
+    """Something reduced, repeated over the dimensions that it was reduced over: sum's transpose."""
+    if not keepdim and input.shape != ():
+        input = with_dims(input, shape, dims)
+    return xp.broadcast_to(input, shape)
+
+
+sum_dim.vjp(
+    input=lambda g, input_shape, dims, keepdim: spread(g, input_shape, dims, keepdim),
+)
+spread.vjp(input=lambda g, dims, keepdim: sum_dim(g, dims, keepdim))
+
+
+@composite(out=False)
+def sum(
+    input: Tensor,
+    dim: int | tuple[int, ...] | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The sum of all elements, or over one or several dimensions.
+
+    Args:
+        input: of any dtype; sums of bools and integers are int64.
+        dim: what to sum over; None and ``()`` mean everything.
+        keepdim: keep the summed dimensions, with size 1.
+        dtype: what to convert to before summing.
+        out: where to put the result.
+
+    Raises:
+        IndexError: there is no such dimension.
+        RuntimeError: a dimension is named twice.
+
+    >>> import devgrad
+    >>> x = devgrad.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> x.sum(), x.sum(dim=0)
+    (tensor(10.), tensor([4., 6.]))
+    """
+    if out is not None:
+        return write_out_of(sum, out, (input, dim, keepdim), {"dtype": dtype})
+    if dim is None and keepdim is False:
+        return sum_all.function(input, None if dtype is None else dtype.array_dtype)
+    return sum_dim.function(input, many_dims("sum", input, dim, keepdim), keepdim, array_dtype(dtype))
+
+
+def _mean(xp: Any, x: Any, axis: Any, keepdim: bool, dtype: Any) -> Any:
+    if (dtype or x.dtype).itemsize == 2:
+        wide = xp.add.reduce(x, axis=axis, dtype=xp.float32, keepdims=keepdim)
+        count = count_of(x.shape, axis) if axis is not None else x.size
+        return xp.true_divide(wide, count).astype(dtype or x.dtype)
+    whole = xp.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdim)
+    return whole / (x.size if axis is None else count_of(x.shape, axis))
+
+
+@op(name="mean", node="MeanBackward0", function=False, method=False)
+def mean_all(xp: Any, input: Array, dtype: Any = None) -> Array:
+    """The mean of all elements."""
+    return _mean(xp, input, None, False, dtype)
+
+
+@op(node="MeanBackward1", function=False, method=False)
+def mean_dim(xp: Any, input: Array, dims: Any, keepdim: bool, dtype: Any = None) -> Array:
+    """The mean over dimensions counted from the front."""
+    return _mean(xp, input, dims, keepdim, dtype)
+
+
+mean_all.vjp(
+    input=lambda g, input_shape: expand_to(
+        g / count_of(input_shape, range(len(input_shape))), input_shape
+    )
+)
+mean_dim.vjp(
+    input=lambda g, input_shape, dims, keepdim: spread(
+        g / count_of(input_shape, dims), input_shape, dims, keepdim
+    )
+)
+
+
+@composite(out=False)
+def mean(
+    input: Tensor,
+    dim: int | tuple[int, ...] | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The mean of all elements, or over one or several dimensions; NaN of none.
+
+    The arguments are those of `sum`.
+
+    Raises:
+        RuntimeError: neither ``input`` nor ``dtype`` is floating point or complex.
+
+    >>> import devgrad
+    >>> devgrad.mean(devgrad.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
+    tensor([1.5000, 3.5000])
+    """
+    if out is not None:
+        return write_out_of(mean, out, (input, dim, keepdim), {"dtype": dtype})
+    check_tensor("mean", input)
+    found = input._type.dtype if dtype is None else dtype
+    if found.category < 2:
+        raise RuntimeError(
+            f"mean(): could not infer output dtype. {'Input' if dtype is None else 'Optional'} "
+            "dtype must be either a floating point or complex dtype. Got: "
+            f"{found.title}. Convert it first, x.float().mean()"
+        )
+    if dim is None and keepdim is False:
+        return mean_all.function(input, None if dtype is None else dtype.array_dtype)
+    return mean_dim.function(
+        input, many_dims("mean", input, dim, keepdim), keepdim, array_dtype(dtype)
+    )
+
+
+@op(name="nansum", function=False, method=False)
+def _nansum(xp: Any, input: Array, dims: Any, keepdim: bool) -> Array:
+    kept = xp.where(xp.isnan(input), xp.zeros((), input.dtype), input)
+    return total(xp, kept, dims, keepdim)
+
+
+@op(function=False, method=False)
+def _not_nan(xp: Any, input: Array) -> Array:
+    return (~xp.isnan(input)).astype(input.dtype)
+
+
+_nansum.vjp(
+    input=lambda g, input, input_shape, dims, keepdim: (
+        spread(g, input_shape, dims, keepdim) * _not_nan(input)
+    )
+)
+
+
+@composite
+def nansum(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Tensor:
+    """The sum as of `sum`, with NaN counted as zero.
+
+    >>> import devgrad
+    >>> devgrad.nansum(devgrad.tensor([1.0, float("nan"), 2.0]))
+    tensor(3.)
+    """
+    dims = many_dims("nansum", input, dim, keepdim)
+    if input._type.dtype.is_complex:
+        raise RuntimeError("nansum on CPU does not support complex inputs")
+    if input._type.dtype.category < 2:
+        return sum_dim.function(input, dims, keepdim, array_dtype(dtype))
+    if dtype is not None and dtype is not input._type.dtype:
+        input = cast.function(input, dtype.array_dtype)
+    return _nansum.function(input, dims, keepdim)
+
+
+@composite
+def nanmean(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Tensor:
+    """The mean of the elements that are not NaN.
+
+    >>> import devgrad
+    >>> devgrad.nanmean(devgrad.tensor([1.0, float("nan"), 2.0]))
+    tensor(1.5000)
+    """
+    dims = many_dims("nanmean", input, dim, keepdim)
+    if input._type.dtype.category < 2:
+        raise RuntimeError(
+            "nanmean(): expected input to have floating point or complex dtype but got "
+            f"{input._type.dtype.title}"
+        )
+    count = sum_dim.function(_not_nan.function(input.detach()), dims, keepdim)
+    return nansum(input, dim, keepdim, dtype=dtype) / count
+
+
+# --- products -------------------------------------------------------------------------------------
+
+
+def _product(xp: Any, x: Any, axis: Any, keepdim: bool, dtype: Any) -> Any:
+    if dtype is None and x.dtype.kind in "iub":
+        dtype = xp.int64
+    return xp.multiply.reduce(x, axis=axis, dtype=dtype, keepdims=keepdim)
+
+
+@op(name="prod", node="ProdBackward0", function=False, method=False)
+def prod_all(xp: Any, input: Array, dtype: Any = None) -> Array:
+    """The product of all elements."""
+    return _product(xp, input, None, False, dtype)
+
+
+@op(node="ProdBackward1", function=False, method=False)
+def prod_dim(xp: Any, input: Array, dim: int, keepdim: bool, dtype: Any = None) -> Array:
+    """The product over a dimension counted from the front."""
+    return _product(xp, input, dim if input.ndim else (), keepdim, dtype)
+
+
+def _prod_all_rule(g: Any, input: Any, input_shape: Any) -> Any:
+    # Products of all the others, rather than out / input: zeros are no trouble, at any order.
+    flat = reshaped(input, (count_of(input_shape, range(len(input_shape))),))
+    return g * reshaped(conj(products_of_others(flat, 0)), input_shape)
+
+
+prod_all.vjp(input=_prod_all_rule)
+prod_dim.vjp(
+    input=lambda g, input, input_shape, dim, keepdim: (
+        spread(g, input_shape, (dim,) if input_shape else (), keepdim)
+        * conj(products_of_others(input, dim))
+    )
+)
+
+
+@composite
+def prod(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Tensor:
+    """The product of all elements, or over a dimension.
+
+    The gradient is right where elements are zero. Products of bools and integers are int64.
+
+    >>> import devgrad
+    >>> devgrad.prod(devgrad.tensor([2.0, 3.0, 4.0]))
+    tensor(24.)
+    """
+    check_tensor("prod", input)
+    if dim is None:
+        return prod_all.function(input, array_dtype(dtype))
+    return prod_dim.function(input, one_dim("prod", input, dim, keepdim), keepdim, array_dtype(dtype))
+
+
+# --- extremes -------------------------------------------------------------------------------------
+
+
+@op(function=False, method=False)
+def even_share(xp: Any, input: Array, extreme: Array, dims: Any) -> Array:
+    """1/n at each of the n elements along ``dims`` that equal the extreme, and 0 elsewhere."""
+    if dims is not None and input.ndim:
+        extreme = with_dims(extreme, input.shape, dims)
+    mask = (input == extreme) | ((input != input) & (extreme != extreme))
+    count = xp.add.reduce(mask, axis=dims, dtype=input.dtype, keepdims=True)
+    return xp.true_divide(mask.astype(input.dtype), count)
+
+
+def _no_complex(name: str, input: Tensor, what: str | None = None) -> None:
+    dtype = input._type.dtype
+    if dtype.is_complex:
+        if what is None:
+            raise RuntimeError(f"{name}(): does not support complex input")
+        raise NotImplementedError(f"\"{what}\" not implemented for '{dtype.title}'")
+
+
+@op(node="MaxBackward1", function=False, method=False)
+def max_all(xp: Any, input: Array) -> Array:
+    """The greatest element; NaN where there is one."""
+    return input.max()
+
+
+@op(node="MinBackward1", function=False, method=False)
+def min_all(xp: Any, input: Array) -> Array:
+    """The least element; NaN where there is one."""
+    return input.min()
+
+
+max_all.vjp(input=lambda g, input, out: g * even_share(input, out, None))
+min_all.vjp(input=lambda g, input, out: g * even_share(input, out, None))
+
+
+def _arg(xp: Any, x: Any, dim: int, keepdim: bool, most: bool) -> Any:
+    indices = x.argmax(axis=dim) if most else x.argmin(axis=dim)
+    if keepdim:
+        indices = xp.asarray(indices).reshape(*x.shape[:dim], 1, *x.shape[dim + 1 :])
+    return indices
+
+
+@op(name="max", node="MaxBackward0", outputs=("values", "indices"), function=False, method=False)
+def max_dim(xp: Any, input: Array, dim: int, keepdim: bool) -> Any:
+    """The greatest elements along a dimension, and where they are; the first of several."""
+    if not input.ndim:
+        return input.copy(), xp.zeros((), xp.int64)
+    return input.max(axis=dim, keepdims=keepdim), _arg(xp, input, dim, keepdim, True)
+
+
+@op(name="min", node="MinBackward0", outputs=("values", "indices"), function=False, method=False)
+def min_dim(xp: Any, input: Array, dim: int, keepdim: bool) -> Any:
+    """The least elements along a dimension, and where they are; the first of several."""
+    if not input.ndim:
+        return input.copy(), xp.zeros((), xp.int64)
+    return input.min(axis=dim, keepdims=keepdim), _arg(xp, input, dim, keepdim, False)
+
+
+max_dim.vjp(
+    input=lambda g, indices, input_shape, dim, keepdim: put_along(
+        g, indices, input_shape, dim, keepdim, False
+    )
+)
+min_dim.vjp(
+    input=lambda g, indices, input_shape, dim, keepdim: put_along(
+        g, indices, input_shape, dim, keepdim, False
+    )
+)
+
+
+def _extreme(name: str, whole: Any, along: Any, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
+    check_tensor(name, input)
+    if isinstance(dim, Tensor):
+        other = dim
+    if other is not None:
+        return FUNCTIONS[""]["maximum" if name == "max" else "minimum"](input, other)
+    if dim is None:
+        _no_complex(name, input, f"{name}_all")
+        check_nonempty(name, input, (), True)
+        return whole.function(input)
+    dim = one_dim(name, input, dim, keepdim)
+    _no_complex(name, input)
+    check_nonempty(name, input, (dim,) if input._array.ndim else (), False)
+    return along.function(input, dim, keepdim)
+
+
+@composite
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+    """The greatest element; or those along a dimension, with their indices; or of two tensors.
+
+    ``max(input)`` is a 0-dim tensor; its gradient is shared evenly by equal elements.
+    ``max(input, dim)`` is a named tuple ``(values, indices)``; of equal elements the first one
+    counts. ``max(input, other)`` is ``maximum(input, other)``.
+
+    Raises:
+        IndexError, RuntimeError: there is nothing to choose from.
+
+    >>> import devgrad
+    >>> devgrad.max(devgrad.tensor([[1.0, 5.0], [7.0, 3.0]]), 1)
+    torch.return_types.max(
+    values=tensor([5., 7.]),
+    indices=tensor([1, 0]))
+    """
+    return _extreme("max", max_all, max_dim, input, dim, keepdim, other)
+
+
+@composite
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+    """The least element; or those along a dimension, with their indices; or of two tensors.
+
+    It is to `minimum` what `max` is to `maximum`.
+
+    >>> import devgrad
+    >>> devgrad.min(devgrad.tensor([3.0, 1.0]))
+    tensor(1.)
+    """
+    return _extreme("min", min_all, min_dim, input, dim, keepdim, other)
+
+
+@op(name="amax", function=False, method=False)
+def _amax(xp: Any, input: Array, dims: Any, keepdim: bool) -> Array:
+    return input.max(axis=dims, keepdims=keepdim) if input.ndim else input.copy()
+
+
+@op(name="amin", function=False, method=False)
+def _amin(xp: Any, input: Array, dims: Any, keepdim: bool) -> Array:
+    return input.min(axis=dims, keepdims=keepdim) if input.ndim else input.copy()
+
+
+def _shared(g: Any, input: Any, extreme: Any, shape: Any, dims: Any, keepdim: bool) -> Any:
+    return spread(g, shape, dims, keepdim) * even_share(input, extreme, dims)
+
+
+_amax.vjp(
+    input=lambda g, input, out, input_shape, dims, keepdim: _shared(
+        g, input, out, input_shape, dims, keepdim
+    )
+)
+_amin.vjp(
+    input=lambda g, input, out, input_shape, dims, keepdim: _shared(
+        g, input, out, input_shape, dims, keepdim
+    )
+)
+
+
+def _amount(name: str, operation: Any, input: Any, dim: Any, keepdim: bool) -> Tensor:
+    dims = many_dims(name, input, dim, keepdim)
+    _no_complex(name, input, "max_values_cpu" if name == "amax" else "min_values_cpu")
+    check_nonempty(name, input, dims, dim is None or dim in ((), []))
+    return operation.function(input, dims, keepdim)  # type: ignore[no-any-return]
+
+
+@composite
+def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
+    """The greatest elements over one or several dimensions; equal ones share the gradient evenly.
+
+    >>> import devgrad
+    >>> devgrad.amax(devgrad.tensor([[1.0, 5.0], [7.0, 3.0]]), dim=0)
+    tensor([7., 5.])
+    """
+    return _amount("amax", _amax, input, dim, keepdim)
+
+
+@composite
+def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
+    """The least elements over one or several dimensions; equal ones share the gradient evenly.
+
+    >>> import devgrad
+    >>> devgrad.amin(devgrad.tensor([[1.0, 5.0], [7.0, 3.0]]), dim=0)
+    tensor([1., 3.])
+    """
+    return _amount("amin", _amin, input, dim, keepdim)
+
+
+@op(name="aminmax", outputs=("min", "max"), differentiable=2, function=False, method=False)
+def _aminmax(xp: Any, input: Array, dims: Any, keepdim: bool) -> Any:
+    return _amin.forward(xp, input, dims, keepdim), _amax.forward(xp, input, dims, keepdim)
+
+
+def _aminmax_rule(
+    g: Any, input: Any, min: Any, max: Any, input_shape: Any, dims: Any, keepdim: bool
+) -> Any:
+    low, high = g
+    if low is None:
+        return _shared(high, input, max, input_shape, dims, keepdim)
+    least = _shared(low, input, min, input_shape, dims, keepdim)
+    if high is None:
+        return least
+    return least + _shared(high, input, max, input_shape, dims, keepdim)
+
+
+_aminmax.vjp(input=_aminmax_rule)
+
+
+@composite
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The least and the greatest elements, as a named tuple ``(min, max)``.
+
+    >>> import devgrad
+    >>> devgrad.aminmax(devgrad.tensor([3.0, 1.0, 2.0])).max
+    tensor(3.)
+    """
+    check_tensor("aminmax", input)
+    if dim is not None:
+        dim = one_dim("aminmax", input, dim, keepdim)
+    dims = many_dims("aminmax", input, dim, keepdim)
+    if dim is None and not input._array.size:
+        raise RuntimeError(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no "
+            "identity."
+        )
+    _no_complex("aminmax", input, "aminmax_kernel")
+    check_nonempty("aminmax", input, dims, False)
+    return _aminmax.function(input, dims, keepdim)
+
+
+@op(name="argmax", function=False, method=False)
+def _argmax(xp: Any, input: Array, dim: int | None, keepdim: bool) -> Array:
+    return _position(xp, input, dim, keepdim, True)
+
+
+@op(name="argmin", function=False, method=False)
+def _argmin(xp: Any, input: Array, dim: int | None, keepdim: bool) -> Array:
+    return _position(xp, input, dim, keepdim, False)
+
+
+def _position(xp: Any, x: Any, dim: int | None, keepdim: bool, most: bool) -> Any:
+    if dim is None:
+        found = x.argmax() if most else x.argmin()
+        return xp.asarray(found).reshape([1] * x.ndim) if keepdim else found
+    if not x.ndim:
+        return xp.zeros((), xp.int64)
+    return _arg(xp, x, dim, keepdim, most)
+
+
+def _argument(name: str, operation: Any, input: Any, dim: Any, keepdim: bool) -> Tensor:
+    check_tensor(name, input)
+    if dim is not None:
+        dim = one_dim(name, input, dim, keepdim)
+    _no_complex(name, input)
+    if input._type.dtype.category == 0:
+        raise RuntimeError(f"{name}(): does not support bool input")
+    check_nonempty(name, input, (dim,) if input._array.ndim else (), dim is None)
+    return operation.function(input, dim, keepdim)  # type: ignore[no-any-return]
+
+
+@composite
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """The index (int64) of the greatest element, the first of several; in the flat tensor, or
+    along a dimension.
+
+    >>> import devgrad
+    >>> devgrad.argmax(devgrad.tensor([[1.0, 5.0], [7.0, 3.0]]), dim=1)
+    tensor([1, 0])
+    """  # noqa: D205
+    return _argument("argmax", _argmax, input, dim, keepdim)
+
+
+@composite
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """The index (int64) of the least element, the first of several; in the flat tensor, or along
+    a dimension.
+
+    >>> import devgrad
+    >>> devgrad.argmin(devgrad.tensor([[1.0, 5.0], [7.0, 3.0]]))
+    tensor(0)
+    """  # noqa: D205
+    return _argument("argmin", _argmin, input, dim, keepdim)
+
+
+# --- truth ----------------------------------------------------------------------------------------
+
+
+def _truth(x: Any, found: Any) -> Any:
+    return found.astype(x.dtype) if x.dtype.kind == "u" else found
+
+
+@op(name="any", function=False, method=False)
+def _any(xp: Any, input: Array, dims: Any, keepdim: bool) -> Array:
+    return _truth(input, (input != 0).any(axis=dims, keepdims=keepdim))
+
+
+@op(name="all", function=False, method=False)
+def _all(xp: Any, input: Array, dims: Any, keepdim: bool) -> Array:
+    return _truth(input, (input != 0).all(axis=dims, keepdims=keepdim))
+
+
+@op(name="count_nonzero", function=False, method=False)
+def _count_nonzero(xp: Any, input: Array, dims: Any) -> Array:
+    return xp.add.reduce(input != 0, axis=dims, dtype=xp.int64)
+
+
+def _truth_dims(name: str, input: Any, dim: Any, keepdim: bool) -> Any:
+    # Unlike sum's, an empty tuple reduces nothing.
+    dims = many_dims(name, input, dim, keepdim)
+    return () if dim in ((), []) and dim is not None else dims
+
+
+@composite
+def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """Whether some element is not zero; of all, or over dimensions. Bool (uint8 for uint8).
+
+    >>> import devgrad
+    >>> devgrad.any(devgrad.tensor([[0, 1], [0, 0]]), dim=1)
+    tensor([ True, False])
+    """
+    return _any.function(input, _truth_dims("any", input, dim, keepdim), keepdim)
+
+
+@composite
+def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+    """Whether every element is not zero; of all, or over dimensions. Bool (uint8 for uint8).
+
+    >>> import devgrad
+    >>> devgrad.all(devgrad.tensor([[2, 1], [0, 0]]), dim=1)
+    tensor([ True, False])
+    """
+    return _all.function(input, _truth_dims("all", input, dim, keepdim), keepdim)
+
+
+@composite(out=False)
+def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
+    """How many elements are not zero (int64); of all, or over dimensions.
+
+    >>> import devgrad
+    >>> devgrad.count_nonzero(devgrad.tensor([0.0, 2.0, 3.0]))
+    tensor(2)
+    """
+    return _count_nonzero.function(input, many_dims("count_nonzero", input, dim))
