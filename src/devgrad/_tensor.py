@@ -78,14 +78,6 @@ class View:
             self.origin = "no_grad"
         self.version = of._version[0] if of._version is not None else 0
 
-    def of(self, xp: Any, array: Any) -> Any:
-        """The same view of another array of the base's shape."""
-        for forward, args, index in self.steps:
-            array = forward(xp, array, *args)
-            if index is not None:
-                array = array[index]
-        return array
-
 
 class Tensor:
     """A multi-dimensional array that can remember how it was computed.

@@ -32,8 +32,6 @@ def can_cast(from_: DType, to: DType) -> bool:
     >>> devgrad.can_cast(devgrad.float64, devgrad.int32)
     False
     """
-    if from_.category == 1 and to.category == 1 and from_.is_signed and not to.is_signed:
-        return False
     return from_.category <= to.category
 
 

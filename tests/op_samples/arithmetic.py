@@ -1,151 +1,82 @@
-"""Samples for arithmetic."""
+"""Rows for sums, products, quotients and powers."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ._base import Row, S, Sample, complex_normal, normal, positive
+from ._base import Row, S, complex_normal, normal, positive
+from .elementwise import INTEGERS, over, pairs
 
-__all__ = ["ROWS"]
-
-ALL = ("float16", "float32", "int8", "uint8", "int32", "int64", "bool")
-NUMBERS = ("float16", "float32", "int64")
-
-
-def pairs() -> list[Sample]:
-    """Operands of all the ways in which shapes can meet."""
-    return [
-        S(normal(2, 3), normal(2, 3)[::-1] * 1.5),
-        S(normal(2, 3), normal(3)),
-        S(normal(3, 1), normal(1, 4)),
-        S(normal(4), normal(2, 1, 4)),
-        S(np.array(1.5), normal(2, 2)),
-        S(normal(2, 2), np.array(-0.7)),
-        S(np.array(1.5), np.array(0.3)),
-        S(normal(0, 3), normal(3)),
-        S(normal(0), normal(1)),
-        S(normal(2, 3), 2),
-        S(normal(2, 3), 2.5),
-        S(np.array(1.5), 3),
-        S(normal(2, 3), np.arange(1, 4)),
-        S(np.array([1.0, -0.0, np.inf, -np.inf, np.nan]), np.array([2.0, 1.0, 3.0, np.inf, 1.0])),
-    ]
+C = complex_normal(2, 3)
+NONZERO = np.array([[3, -2, 4], [7, 1, -5]])
+FLAGS = np.array([True, False, True])
+REAL = ("float32", "float16", "int64", "int32")
+EVERY = (*REAL, "bool")
+SIGNED = np.array([7.0, -7.0, 7.0, -7.0]), np.array([3.0, 3.0, -3.0, -3.0])
 
 
-def complex_pairs() -> list[Sample]:
-    return [
-        S(complex_normal(2, 3), complex_normal(3) * 1j),
-        S(complex_normal(2, 3), normal(3)),
-        S(normal(2, 1), complex_normal(3)),
-        S(complex_normal(3), 2.0 + 1j),
-    ]
+def mixed(*more: Any) -> Any:
+    """Samples whose operands differ in dtype or are numbers."""
+    return pairs(
+        normal, (C, C[::-1] + 1), (C, normal(3)), (INTEGERS, normal(3)), (INTEGERS, 2), (INTEGERS, 2.5),
+        (normal(3), 2), (normal(2, 2), 1.5), (normal(2), 1j), (NONZERO, NONZERO[::-1].copy()),
+        (np.array(1.5), INTEGERS), (normal(3), np.array(2)), *more,
+    )  # fmt: skip
 
 
-def with_alpha() -> list[Sample]:
-    return [
-        *pairs(),
-        *complex_pairs(),
-        S(normal(2, 3), normal(3), alpha=2),
-        S(normal(2, 3), normal(2, 1), alpha=-0.5),
-        S(complex_normal(3), complex_normal(3), alpha=2j),
-        S(np.arange(3), np.arange(3), alpha=2),
-    ]
+def away(*shape: int) -> np.ndarray:
+    """Values none of which is near a multiple of another."""
+    return normal(*shape) * 1.37
 
 
-def modulo() -> list[Sample]:
-    # Off the jumps, where quotients are integers.
-    return [
-        S(normal(2, 3) * 3.7, positive(3) + 0.13),
-        S(normal(2, 3) * 3.7, -positive(2, 1) - 0.13),
-        S(normal(3, 1) * 3.1, positive(4) + 0.17),
-        S(np.array(5.3), np.array(2.0)),
-        S(normal(2, 3) * 5, 0.7),
-        S(normal(2, 3) * 5, -0.7),
-        S(normal(0, 3), positive(3)),
-        S(np.array([7, -7, 7, -7]), np.array([3, 3, -3, -3])),
-        S(np.array([7, -7]), 3),
-        S(np.array([1.0, -1.0, 0.0, np.inf, np.nan]), np.array([0.0, np.inf, 3.0, 2.0, 1.0])),
-    ]
-
-
-def divisions() -> list[Sample]:
-    return [
-        *pairs(),
-        *complex_pairs(),
-        S(np.array([1, -7, 0]), np.array([2, 2, 5])),
-        S(np.array([1.0, -1.0, 0.0]), np.array([0.0, 0.0, 0.0])),
-        *(
-            S(*sample.args, rounding_mode=mode)
-            for sample in modulo()
-            for mode in ("floor", "trunc")
-        ),
-    ]
-
-
-def powers() -> list[Sample]:
-    return [
-        S(positive(2, 3), normal(2, 3)),
-        S(positive(2, 3), normal(3)),
-        S(positive(3, 1), normal(1, 4)),
-        S(positive(3), np.array(2.0)),
-        S(np.array(1.5), normal(2, 2)),
-        *(S(normal(2, 3), n) for n in (0, 1, 2, 3, 4, -1, -2)),
-        *(S(positive(2, 3), n) for n in (0.5, 1.5, -0.5, 2.0)),
-        S(positive(0, 3), 2.5),
-        S(np.arange(4), 2),
-        S(np.arange(1, 4), 2.5),
-        S(np.arange(4), np.arange(4)),
-        S(complex_normal(3), 2),
-        S(complex_normal(3), 1.5),
-        S(complex_normal(3), complex_normal(3)),
-        S(complex_normal(3), -1),
-        S(np.array([0.0, 0.0, 0.0]), np.array([0.0, 1.0, 2.0])),
-        S(np.array([0.0, -1.0]), 2),
-        S(np.array([0.0, -1.0]), 0),
-        S(np.array([0.0, 1.0]), 0.5),
-        S(np.array([-2.0, 2.0]), np.array([2.0, 3.0])),
-    ]
-
-
-def one_operand() -> list[Sample]:
-    return [
-        S(normal(2, 3)),
-        S(np.array(1.5)),
-        S(normal(0, 3)),
-        S(normal(5)),
-        S(complex_normal(2, 3)),
-        S(np.array([0.0, -0.0, np.inf, -np.inf, np.nan])),
-    ]
+def quotients(*more: Any) -> Any:
+    return pairs(away, (NONZERO, 2), (NONZERO, NONZERO[::-1].copy()), SIGNED, (SIGNED[0], 3), *more)
 
 
 ROWS = [
-    Row("add", with_alpha, inplace=True, dtypes=ALL, node="AddBackward0"),
-    Row("sub", with_alpha, inplace=True, dtypes=ALL, node="SubBackward0"),
-    Row("subtract", with_alpha, inplace=True),
-    Row("rsub", with_alpha, node="RsubBackward1"),
-    Row(
-        "mul",
-        lambda: [*pairs(), *complex_pairs()],
-        inplace=True,
-        dtypes=ALL,
-        node="MulBackward0",
-    ),
-    Row("multiply", pairs, inplace=True),
-    Row("div", divisions, inplace=True, dtypes=ALL, node="DivBackward0"),
-    Row("divide", divisions, inplace=True),
-    Row("true_divide", pairs, inplace=True),
-    Row("floor_divide", modulo, inplace=True, dtypes=ALL),
-    Row("remainder", modulo, inplace=True, dtypes=NUMBERS, node="RemainderBackward1"),
-    Row("fmod", modulo, inplace=True, dtypes=NUMBERS, node="FmodBackward1"),
-    Row("neg", one_operand, inplace=True, dtypes=ALL, node="NegBackward0"),
-    Row("negative", one_operand, inplace=True),
-    Row("reciprocal", one_operand, inplace=True, dtypes=ALL, node="ReciprocalBackward0"),
-    Row("pow", powers, inplace=True, dtypes=NUMBERS, node="PowBackward0"),
-    Row(
-        "pow",
-        lambda: [S(2.0, normal(2, 3)), S(3, normal(3)), S(2, np.arange(4)), S(0.0, normal(2) ** 2)],
-        dtypes=NUMBERS,
-        method=False,
-        node="PowBackward2",
-    ),
-]
+    Row("add", mixed((FLAGS, FLAGS), (FLAGS, 2)), inplace=True, node="AddBackward0", dtypes=EVERY),
+    Row("add", lambda: [S(normal(3), normal(2, 1), alpha=2), S(normal(3), 1.5, alpha=-0.5), S(C, C, alpha=2j),
+                        S(INTEGERS, NONZERO, alpha=3)],
+        inplace=True, node="AddBackward0"),
+    Row("sub", mixed(), inplace=True, node="SubBackward0", dtypes=REAL),
+    Row("sub", lambda: [S(normal(3), normal(2, 1), alpha=2), S(normal(3), 1.5, alpha=-0.5), S(C, C, alpha=2j)],
+        inplace=True, node="SubBackward0"),
+    Row("subtract", lambda: [S(normal(3), normal(2, 1))], inplace=True, node="SubBackward0"),
+    Row("rsub", lambda: [S(normal(3), 1.5), S(normal(3), 2, alpha=3), S(C, 1)], method=False, out=False,
+        node="RsubBackward1"),
+    Row("mul", mixed((FLAGS, FLAGS), (FLAGS, 2)), inplace=True, node="MulBackward0", dtypes=EVERY),
+    Row("multiply", lambda: [S(normal(3), normal(2, 1))], inplace=True, node="MulBackward0"),
+    Row("div", pairs(normal, (C, C[::-1] + 1), (C, normal(3)), (INTEGERS, normal(3)), (INTEGERS, 2),
+                     (normal(3), 2), (normal(2), 1j), (NONZERO, NONZERO[::-1].copy()),
+                     (np.array([1.0, -1.0, 0.0]), np.array([0.0, 0.0, 0.0]))),
+        inplace=True, node="DivBackward0", dtypes=("float32", "float16")),
+    Row("div", lambda: [S(*s.args, rounding_mode=m) for m in ("floor", "trunc") for s in quotients()()],
+        inplace=True, node="DivBackward1", dtypes=("float32",)),
+    Row("divide", lambda: [S(normal(3), normal(2, 1))], inplace=True, node="DivBackward0", dtypes=("float32",)),
+    Row("true_divide", lambda: [S(normal(3), normal(2, 1)), S(INTEGERS, 2)], inplace=True, node="DivBackward0",
+        dtypes=("float32",)),
+    Row("floor_divide", quotients(), grad=False, inplace=True, dtypes=("float32",)),
+    Row("remainder", quotients(), inplace=True, node="RemainderBackward0", dtypes=("float32",)),
+    Row("fmod", quotients(), inplace=True, node="FmodBackward0", dtypes=("float32",)),
+    Row("neg", over(normal, C, INTEGERS), inplace=True, node="NegBackward0", dtypes=REAL),
+    Row("negative", over(normal), inplace=True, node="NegBackward0", dtypes=REAL),
+    Row("reciprocal", over(normal, C, np.array([0.0, -0.0])), inplace=True, node="ReciprocalBackward0",
+        dtypes=("float32", "float16", "complex64")),
+    Row("pow", lambda: [S(x, p) for p in (2, 3, 1, 0, -1, 0.5, 2.5, -2) for x in (positive(2, 3), positive())]
+        + [S(normal(3), p) for p in (2, 3, 0, -3)] + [S(np.array([0.0, 1.0]), p) for p in (0, 1, 2, 3, 0.5)]
+        + [S(C, 2), S(C, 2.5), S(C, 1 + 1j), S(normal(0, 2), 2)],
+        inplace=True, node="PowBackward0", dtypes=("float32",)),
+    Row("pow", lambda: [S(INTEGERS, 2), S(INTEGERS, 0), S(INTEGERS, 2.0), S(FLAGS, 2), S(NONZERO, -1.5)],
+        grad=False, dtypes=()),
+    Row("pow", lambda: [S(positive(3, 4), normal(4)), S(positive(3, 1), normal(3)), S(positive(2), np.array(2.0)),
+                        S(np.array([0.0, 0.0, 2.0, 1.0]), np.array([0.0, 2.0, 0.0, -1.0])), S(C, C),
+                        S(NONZERO, positive(2, 3)), S(positive(3), NONZERO[0]), S(positive(0, 2), normal(2))],
+        inplace=True, node="PowBackward1", dtypes=("float32",), tolerance=1e-8),
+    Row("pow", lambda: [S(NONZERO, np.array([2, 0, -1])), S(np.array([2, 1, -1, -1]), np.array([-1, -2, -3, -2]))],
+        grad=False, inplace=True, dtypes=()),
+    Row("pow", lambda: [S(2, normal(3)), S(0.5, normal(2, 2)), S(0, np.array([0.0, 1.0, 2.0])), S(1j, normal(3)),
+                        S(2, C)],
+        method=False, node="PowBackward2", dtypes=("float32",)),
+]  # fmt: skip

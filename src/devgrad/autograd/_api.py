@@ -21,7 +21,7 @@ arithmetic: dict[str, Arithmetic] = {}
 
 def install(wrap: Any, fit_tensor: Any) -> None:
     """Called by the layers above: how to make a tensor of an array, and how to fit a tensor."""
-    arithmetic["arrays"] = Arithmetic(False, fit_array, wrap, lambda tensor: tensor._array)
+    arithmetic["arrays"] = Arithmetic(False, fit_array, wrap, lambda tensor: tensor._array.view())
     arithmetic["tensors"] = Arithmetic(True, fit_tensor, lambda t, kind: t, lambda t: t)
 
 
@@ -71,7 +71,8 @@ def _root_gradients(
                 f"dtype. Mismatch in dtype: grad_output[{index}] has a dtype of {gradient.dtype} "
                 f"and output[{index}] has a dtype of {output.dtype}."
             )
-        roots.append((edge, gradient if on_tensors else gradient._array))
+        # A view: the array is the caller's, and the engine only changes what has no base.
+        roots.append((edge, gradient if on_tensors else gradient._array.view()))
     return roots
 
 

@@ -99,6 +99,7 @@ def run(
         node, g, ours = pending.pop(rank)
         if node.prehooks is not None:
             g = _run_prehooks(node, g, arithmetic)
+            ours = False  # a hook may have kept it
         if capture is not None:
             _capture(node, g, capture)
         if runs is not None and rank not in runs:

@@ -39,6 +39,18 @@ def strided(array: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset
     )
 
 
+def _accumulate(name: str, x: Any, axis: int) -> Any:
+    # CuPy's ufuncs have no accumulate: each pass doubles how far back every element looks.
+    combine = getattr(cupy, name)
+    result = x.copy()
+    along = cupy.moveaxis(result, axis, 0)
+    step = 1
+    while step < len(along):
+        along[step:] = combine(along[step:], along[:-step])
+        step *= 2
+    return result
+
+
 def _synchronize(index: int) -> None:
     with cupy.cuda.Device(index):
         cupy.cuda.get_current_stream().synchronize()
@@ -71,10 +83,12 @@ vars(xp).update(
     on_device=lambda index: cupy.cuda.Device(index),
     storage=storage,
     strided=strided,
+    expanded=cupy.broadcast_to,
     scatter_add=lambda target, index, values: cupy.add.at(target, index, values),
     masked=lambda array, mask: cupy.where(mask, array, 0),
     erf=_special("erf"),
     erfc=_special("erfc"),
+    accumulate=_accumulate,
     device_count=lambda: int(cupy.cuda.runtime.getDeviceCount()),
     synchronize=_synchronize,
     device_name=lambda index: cupy.cuda.runtime.getDeviceProperties(index)["name"].decode(),

@@ -62,7 +62,7 @@ class Distributions(WordStream):
         return out
 
     def _fill_uniform(self, out: Array, low: float, high: float) -> None:
-        if out.dtype == np.float64:
+        if out.dtype == checks.DOUBLE:
             for part in chunks(out):
                 self._fill_unit_float64(part)
                 if (low, high) != (0.0, 1.0):
@@ -72,7 +72,7 @@ class Distributions(WordStream):
         single_low, single_high = np.float32(low), np.float32(high)
         span = single_high - single_low
         for part in chunks(out):
-            values = part if out.dtype == np.float32 else np.empty(part.size, np.float32)
+            values = part if out.dtype == checks.SINGLE else np.empty(part.size, np.float32)
             self._fill_unit_float32(values)
             if single_low != 0:
                 values[...] = multiply_add_float32(values, float(span), float(single_low))
@@ -132,13 +132,13 @@ class Distributions(WordStream):
         return out
 
     def _fill_normal(self, out: Array, mean: float, std: float) -> None:
-        if out.dtype.name not in checks.FLOATS:
+        if out.dtype not in checks.FLOATS:
             checks.unsupported(
                 "normal_kernel_cpu", out.dtype, "Draw a floating dtype and convert it."
             )
         if out.size < BLOCK:
             _store(out, multiply_add_float64(self._serial_normals(out.size), std, mean))
-        elif out.dtype == np.float16:
+        elif out.dtype == checks.HALF:
             # Unlike the others it draws nothing for the elements after the last whole block.
             values = np.empty(out.size + (-out.size) % BLOCK, np.float32)
             self._fill_normal_blocks(values, mean, std)
@@ -148,14 +148,14 @@ class Distributions(WordStream):
             whole = out.size - out.size % BLOCK
             self._fill_normal_blocks(out[:whole], mean, std)
             if whole < out.size:
-                per_element = 1 if out.dtype == np.float32 else 2
+                per_element = 1 if out.dtype == checks.SINGLE else 2
                 self._words(per_element * (out.size - whole))  # drawn in vain
                 tail = np.empty(BLOCK, out.dtype)
                 self._fill_normal_blocks(tail, mean, std)
                 out[-BLOCK:] = tail
 
     def _fill_normal_blocks(self, out: Array, mean: float, std: float) -> None:
-        if out.dtype == np.float64:
+        if out.dtype == checks.DOUBLE:
             for part in chunks(out):
                 self._fill_unit_float64(part)
                 transform_float64(part, mean, std)
@@ -168,21 +168,30 @@ class Distributions(WordStream):
                 box_muller = Float32BoxMuller(size)
             box_muller.transform(part, mean, std)
 
-    def _serial_normals(self, count: int) -> Array:
-        """Standard normals of float64 in pairs; the second of an uneven pair waits."""
+    def _serial_normals(self, count: int, exact: bool = True) -> Array:
+        """Standard normals of float64 in pairs; the second of an uneven pair waits.
+
+        If not ``exact`` the last bit may be wrong, but not that of the one that waits.
+        """
         out = np.empty(count, np.float64)
         rest = out
         if count and self._normal is not None:
             out[0], self._normal = self._normal, None
             rest = out[1:]
         uniforms = self._unit_float64(rest.size + rest.size % 2)
-        radius = np.sqrt(-2.0 * c_library("log1p")(-uniforms[1::2]))
-        angle = (2.0 * math.pi) * uniforms[0::2]
-        sines = radius * c_library("sin")(angle)
-        rest[0::2] = radius * c_library("cos")(angle)
-        rest[1::2] = sines[: rest.size // 2]
         if rest.size % 2:
-            self._normal = float(sines[-1])
+            radius = math.sqrt(-2.0 * math.log1p(-uniforms[-1]))
+            angle = 2.0 * math.pi * float(uniforms[-2])
+            rest[-1] = radius * math.cos(angle)
+            self._normal = radius * math.sin(angle)
+            rest = rest[:-1]
+            uniforms = uniforms[:-2]
+        if rest.size:
+            log1p = c_library("log1p") if exact else np.log1p
+            radii = np.sqrt(-2.0 * log1p(-uniforms[1::2]))
+            angles = (2.0 * math.pi) * uniforms[0::2]
+            rest[0::2] = radii * (c_library("cos") if exact else np.cos)(angles)
+            rest[1::2] = radii * (c_library("sin") if exact else np.sin)(angles)
         return out
 
     # ------------------------------------------------------------------ integers
@@ -236,7 +245,7 @@ class Distributions(WordStream):
         out, flat = empty(shape, dtype)
         if low is None:
             if flat.size:
-                if out.dtype.name not in checks.COMMON_REALS:
+                if out.dtype not in checks.COMMON_REALS:
                     checks.unsupported("random_kernel_cpu", out.dtype, "Give bounds.")
                 span = checks.largest_integer(out.dtype) + 1
                 with self._lock:
@@ -265,7 +274,7 @@ class Distributions(WordStream):
             integers = words.view(np.int64) if wide else words.astype(np.int64)
             if base:
                 integers += base
-            if part.dtype == np.bool_:
+            if part.dtype == checks.BOOL:
                 np.not_equal(integers, 0, out=part)
             else:
                 np.copyto(part, integers, casting="unsafe")
@@ -297,10 +306,11 @@ class Distributions(WordStream):
                 words += step
                 order = _fisher_yates.shuffle(words)
             else:
-                step = np.arange(1, n + 1, dtype=np.uint64)
-                order = _fisher_yates.shuffle_backward(
-                    (self._double_words(n) % step).astype(np.int64)
-                )
+                targets = np.empty(n, np.int64)
+                ends = np.arange(1, n + 1, dtype=np.uint64)
+                for part, end in zip(chunks(targets), chunks(ends), strict=True):
+                    part[...] = self._double_words(part.size) % end
+                order = _fisher_yates.shuffle_backward(targets)
         return order.astype(dtype, copy=False)
 
     # ------------------------------------------------------------------ bernoulli
@@ -338,8 +348,8 @@ class Distributions(WordStream):
         return out
 
     def _fill_bernoulli_of_array(self, out: Array, p: Array) -> None:
-        fill = self._fill_unit_float64 if p.dtype == np.float64 else self._fill_unit_float32
-        working = np.float64 if p.dtype == np.float64 else np.float32
+        fill = self._fill_unit_float64 if p.dtype == checks.DOUBLE else self._fill_unit_float32
+        working = np.float64 if p.dtype == checks.DOUBLE else np.float32
         with self._lock:
             for part, probabilities in zip(chunks(out), chunks(p), strict=True):
                 uniforms = np.empty(part.size, working)
@@ -387,7 +397,7 @@ class Distributions(WordStream):
         return out
 
     def _fill_multinomial_with_replacement(self, out: Array, rows: Array) -> None:
-        working = np.float64 if rows.dtype == np.float64 else np.float32
+        working = np.float64 if rows.dtype == checks.DOUBLE else np.float32
         with self._lock:
             for samples, row in zip(out, rows, strict=True):
                 cumulative = np.add.accumulate(row, dtype=working)
@@ -413,14 +423,14 @@ class Distributions(WordStream):
         checks.check_positive("exponential_", "lambda", lambd, advice)
         out, flat = empty(shape, dtype)
         if flat.size:
-            if out.dtype.name not in checks.FLOATS:
+            if out.dtype not in checks.FLOATS:
                 checks.not_floating("Exponential", out.dtype)
             with self._lock:
                 self._fill_exponential(flat, lambd)
         return out
 
     def _fill_exponential(self, out: Array, lambd: float) -> None:
-        log1p = c_library("log1p") if out.dtype == np.float64 else np.log1p
+        log1p = c_library("log1p") if out.dtype == checks.DOUBLE else np.log1p
         for part in chunks(out):
             _store(part, (-1.0 / lambd) * log1p(-self._unit_float64(part.size)))
 
@@ -440,9 +450,9 @@ class Distributions(WordStream):
         advice = "It is the scale, half the distance of the quartiles."
         checks.check_positive("cauchy_", "sigma", sigma, advice)
         out, flat = empty(shape, dtype)
-        if out.dtype.name not in checks.FLOATS:
+        if out.dtype not in checks.FLOATS:
             checks.not_floating("Cauchy", out.dtype, cpp=True)
-        tan = c_library("tan") if out.dtype == np.float64 else np.tan
+        tan = c_library("tan") if out.dtype == checks.DOUBLE else np.tan
         with self._lock:
             for part in chunks(flat):
                 angles = math.pi * (self._unit_float64(part.size) - 0.5)
@@ -468,12 +478,12 @@ class Distributions(WordStream):
         out, flat = empty(shape, dtype)
         if not flat.size:
             return out
-        if out.dtype.name not in checks.FLOATS:
+        if out.dtype not in checks.FLOATS:
             checks.unsupported("log_normal_cpu", out.dtype, "Draw a floating dtype and convert it.")
-        exp = c_library("exp") if out.dtype == np.float64 else np.exp
+        exp = c_library("exp") if out.dtype == checks.DOUBLE else np.exp
         with self._lock, np.errstate(over="ignore"):
             for part in chunks(flat):
-                normals = self._serial_normals(part.size)
+                normals = self._serial_normals(part.size, exact=out.dtype == checks.DOUBLE)
                 _store(part, exp(multiply_add_float64(normals, std, mean)))
         return out
 
@@ -497,7 +507,7 @@ class Distributions(WordStream):
         out, flat = empty(shape, dtype)
         if not flat.size:
             return out
-        if out.dtype == np.bool_ or out.dtype.name not in checks.COMMON_REALS:
+        if out.dtype == checks.BOOL or out.dtype not in checks.COMMON_REALS:
             checks.unsupported("geometric_cpu", out.dtype, "Draw int64 and convert it.")
         log_failure = math.log1p(-p)
         with self._lock, np.errstate(all="ignore"):
@@ -547,7 +557,7 @@ class Distributions(WordStream):
         shape = checks.broadcast(count.shape, prob.shape)
         counts = np.broadcast_to(count, shape).ravel().tolist()
         probs = np.broadcast_to(prob, shape).ravel().tolist()
-        single = count.dtype == np.float32
+        single = count.dtype == checks.SINGLE
         with self._lock, self._reading(len(counts)) as uniform:
             samples = [
                 sample_binomial(trials, p, uniform, single)
@@ -558,15 +568,18 @@ class Distributions(WordStream):
 
 def _store(out: Array, values: Array) -> None:
     """Converts ``values`` into ``out``; as in C++, float16 comes by way of float32."""
+    if out.dtype == values.dtype:
+        np.copyto(out, values)
+        return
     with np.errstate(over="ignore"):
-        if out.dtype == np.float16:
+        if out.dtype == checks.HALF:
             values = values.astype(np.float32)
         np.copyto(out, values, casting="unsafe")
 
 
 def _reduce_modulo(words: Array, span: int) -> None:
     """``words %= span`` for unsigned integers; NumPy has a fast division, but no fast ``%``."""
-    if span > np.iinfo(words.dtype).max:
+    if span.bit_length() > 8 * words.itemsize:
         return
     if span & (span - 1) == 0:
         words &= words.dtype.type(span - 1)

@@ -64,27 +64,25 @@ def _shuffle_by_sorting(targets: Array) -> Array:
     keys <<= shift
     keys |= order
     keys.sort()
-    swap = np.bitwise_and(keys, (np.uint64(1) << shift) - np.uint64(1), out=order)
+    swap: Array = np.bitwise_and(keys, (np.uint64(1) << shift) - np.uint64(1), out=order)
     swap = swap.astype(index_type)
     keys >>= shift
-    target = keys.astype(index_type)
+    target: Array = keys.astype(index_type)
 
-    # previous[i]: the last swap before i with i's target, -1 if there is none.
-    first = np.empty(swaps, np.bool_)
-    first[0] = True
-    np.not_equal(target[1:], target[:-1], out=first[1:])
-    before = np.empty(swaps, index_type)
-    before[1:] = swap[:-1]
-    np.copyto(before, index_type(-1), where=first)
-    previous: Array = np.empty(swaps, index_type)
-    previous[swap] = before
+    # before[k]: the last swap before swap[k] with the same target; -1, all bits set, if none.
+    follows = np.zeros(swaps, index_type)
+    np.equal(target[1:], target[:-1], out=follows[1:])
+    follows -= 1
+    before: Array = follows.copy()
+    before[1:] |= swap[:-1]
 
     # origin[i]: the last swap other than i itself that had position i as its target, i if there
     # is none. Of the assignments to one element the last stands, and they come in order.
-    np.copyto(before, target, where=first)
-    np.copyto(swap, before, where=swap == target)
     origin: Array = np.arange(swaps + 1, dtype=index_type)
-    origin[target] = swap
+    last = swap.copy()
+    (own,) = np.nonzero((swap == target) & (before >= 0))
+    last[own] = before[own]
+    origin[target] = last
     farther = np.empty_like(origin)
     while True:
         np.take(origin, origin, out=farther, mode="clip")
@@ -92,7 +90,9 @@ def _shuffle_by_sorting(targets: Array) -> Array:
             break
         origin, farther = farther, origin
 
+    found = origin[before]  # and where no swap came before, the target itself:
+    found ^= (found ^ target) & follows
     result = np.empty(swaps + 1, np.int64)
-    result[:-1] = np.where(previous >= 0, origin[previous], targets)
+    result[swap] = found
     result[-1] = origin[-1]
     return result

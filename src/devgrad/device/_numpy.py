@@ -9,11 +9,13 @@ which every kind of array has to offer:
 ``from_host(x, i)``  the NumPy array ``x`` on this kind's device number ``i``
 ``to_host(x)``       a NumPy array with the elements of ``x``
 ``strided(...)``     an array over the storage of another, by shape, strides and offset in elements
+``expanded(x, s)``   a view of ``x`` broadcast to the shape ``s``; as writable as ``x``
 ``storage(x)``       ``(offset of x in its storage, size of the storage)``, in elements
 ``on_device(i)``     a context manager: arrays made inside are on device number ``i``
 ``masked(x, mask)``  ``x`` where ``mask`` is true, zero elsewhere
 ``erf(x)``, ``erfc(x)``  the error function, and what it lacks to one
 ``scatter_add``      ``x[index] += values`` where an index may repeat
+``accumulate``       ``(name, x, axis)``: the running maximum, minimum or logaddexp
 ``device_count()``, ``synchronize(i)``, ``device_name(i)``, ``memory_allocated(i)``
 ===================  ================================================================================
 """
@@ -42,9 +44,13 @@ def quiet() -> None:
 
 
 def _owner(array: Any) -> Any:
-    while isinstance(array.base, numpy.ndarray):
-        array = array.base
-    return array
+    while True:
+        base = array.base
+        if not isinstance(base, numpy.ndarray):
+            base = getattr(base, "base", None)  # `as_strided` puts a helper in between
+            if not isinstance(base, numpy.ndarray):
+                return array
+        array = base
 
 
 def _address(array: Any) -> int:
@@ -64,18 +70,32 @@ def storage(array: Any) -> tuple[int, int]:
 def strided(array: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Any:
     """The array of this shape over ``array``'s storage; strides and offset are in elements."""
     item = array.itemsize
-    here, _ = storage(array)
-    reach = numpy.lib.stride_tricks.as_strided(array, (), ())  # a 0-d view at array's address
-    if offset == here:
-        return numpy.lib.stride_tricks.as_strided(reach, shape, [s * item for s in strides])
+    steps = tuple([s * item for s in strides])
     owner = _owner(array)
+    for whole in (owner, owner.T):
+        if whole.flags.c_contiguous:
+            return numpy.ndarray(shape, array.dtype, whole, offset * item, steps)
+    # Memory with gaps: the array at its lowest address reaches all of it.
     low, high = numpy.lib.array_utils.byte_bounds(owner)
+    first = owner[tuple([slice(0, 1) if s >= 0 else slice(-1, None) for s in owner.strides])]
     whole = numpy.lib.stride_tricks.as_strided(
-        owner.reshape(-1)[:1] if owner.flags.c_contiguous else owner[(slice(0, 1),) * owner.ndim],
-        ((high - low) // owner.itemsize,),
-        (owner.itemsize,),
+        first.reshape(-1), ((high - low) // owner.itemsize,), (owner.itemsize,)
     ).view(array.dtype)
-    return numpy.lib.stride_tricks.as_strided(whole[offset:], shape, [s * item for s in strides])
+    return numpy.lib.stride_tricks.as_strided(whole[offset:], shape, steps)
+
+
+def expanded(array: Any, shape: tuple[int, ...]) -> Any:
+    """A view of ``array`` broadcast to ``shape``. (`numpy.broadcast_to` is slow, and read-only.)"""
+    extra = len(shape) - array.ndim
+    strides = (0,) * extra + tuple(
+        [s if n == m else 0 for n, m, s in zip(array.shape, shape[extra:], array.strides)]
+    )
+    if array.flags.c_contiguous and array.size:
+        return numpy.ndarray(shape, array.dtype, array, 0, strides)
+    made = numpy.broadcast_to(array, shape)
+    if array.flags.writeable:
+        made.flags.writeable = True
+    return made
 
 
 def _scatter_add(target: Any, index: Any, values: Any) -> None:
@@ -112,7 +132,9 @@ vars(xp).update(
     on_device=lambda index: nullcontext(),
     storage=storage,
     strided=strided,
+    expanded=expanded,
     scatter_add=_scatter_add,
+    accumulate=lambda name, x, axis: getattr(numpy, name).accumulate(x, axis=axis),
     masked=masked,
     erf=_erf.erf,
     erfc=_erf.erfc,

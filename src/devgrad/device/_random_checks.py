@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import warnings
 from typing import Any, NoReturn, TypeVar
@@ -19,28 +18,38 @@ INT64_MIN = -(2**63)
 _INT64_MAX = 2**63 - 1
 _MOST_CATEGORIES = 2**24
 
-# dtype: (PyTorch's name, C++'s name)
-_NAMES = {
-    "bool": ("Bool", "bool"),
-    "uint8": ("Byte", "unsigned char"),
-    "int8": ("Char", "signed char"),
-    "int16": ("Short", "short int"),
-    "int32": ("Int", "int"),
-    "int64": ("Long", "long int"),
-    "uint16": ("UInt16", "short unsigned int"),
-    "uint32": ("UInt32", "unsigned int"),
-    "uint64": ("UInt64", "long unsigned int"),
-    "float16": ("Half", "c10::Half"),
-    "float32": ("Float", "float"),
-    "float64": ("Double", "double"),
-    "complex64": ("ComplexFloat", "c10::complex<float>"),
-    "complex128": ("ComplexDouble", "c10::complex<double>"),
+# PyTorch's name, C++'s name
+_NAMES: dict[DType, tuple[str, str]] = {
+    np.dtype(name): names
+    for name, names in {
+        "bool": ("Bool", "bool"),
+        "uint8": ("Byte", "unsigned char"),
+        "int8": ("Char", "signed char"),
+        "int16": ("Short", "short int"),
+        "int32": ("Int", "int"),
+        "int64": ("Long", "long int"),
+        "uint16": ("UInt16", "short unsigned int"),
+        "uint32": ("UInt32", "unsigned int"),
+        "uint64": ("UInt64", "long unsigned int"),
+        "float16": ("Half", "c10::Half"),
+        "float32": ("Float", "float"),
+        "float64": ("Double", "double"),
+        "complex64": ("ComplexFloat", "c10::complex<float>"),
+        "complex128": ("ComplexDouble", "c10::complex<double>"),
+    }.items()
 }
-FLOATS = frozenset(("float16", "float32", "float64"))
-REALS = frozenset(name for name in _NAMES if not name.startswith("complex"))
+HALF, SINGLE, DOUBLE = map(np.dtype, ("float16", "float32", "float64"))
+BOOL, INT64, UINT64 = map(np.dtype, ("bool", "int64", "uint64"))
+FLOATS = frozenset((HALF, SINGLE, DOUBLE))
+REALS = frozenset(dtype for dtype in _NAMES if dtype.kind != "c")
 # the dtypes that most of PyTorch's CPU kernels know
-COMMON_REALS = REALS - {"uint16", "uint32", "uint64"}
-_SIGNIFICAND_BITS = {"float16": 11, "float32": 24, "float64": 53}
+COMMON_REALS = REALS - {np.dtype("uint16"), np.dtype("uint32"), UINT64}
+_SIGNIFICAND_BITS = {HALF: 11, SINGLE: 24, DOUBLE: 53}
+# the largest finite number, or the last integer
+_LARGEST: dict[DType, float] = {dtype: float(np.finfo(dtype).max) for dtype in FLOATS}
+_LAST: dict[DType, int] = {BOOL: 1} | {
+    dtype: int(np.iinfo(dtype).max) for dtype in REALS - FLOATS - {BOOL}
+}
 
 
 def error(kind: type[_E], phrase: str, advice: str) -> _E:
@@ -50,15 +59,15 @@ def error(kind: type[_E], phrase: str, advice: str) -> _E:
 
 def unsupported(kernel: str, dtype: DType, advice: str) -> NoReturn:
     """Raises PyTorch's NotImplementedError of a kernel that does not know the dtype."""
-    name = _NAMES.get(dtype.name, (dtype.name,))[0]
+    name = _NAMES.get(dtype, (dtype.name,))[0]
     raise error(NotImplementedError, f"\"{kernel}\" not implemented for '{name}'", advice)
 
 
 def largest_integer(dtype: DType) -> int:
     """The end of the range of integers that ``random_`` draws from without bounds."""
-    if dtype.name in FLOATS:
-        return 1 << _SIGNIFICAND_BITS[dtype.name]
-    return 1 if dtype.name == "bool" else int(np.iinfo(dtype).max)
+    if dtype in FLOATS:
+        return 1 << _SIGNIFICAND_BITS[dtype]
+    return _LAST[dtype]
 
 
 def expand(array: Array, shape: Shape) -> Array:
@@ -71,7 +80,7 @@ def expand(array: Array, shape: Shape) -> Array:
     if array.ndim > len(shape):
         raise error(
             RuntimeError,
-            f"expand(torch.{_NAMES[array.dtype.name][0]}Tensor{{{list(array.shape)}}}, "
+            f"expand(torch.{_NAMES[array.dtype][0]}Tensor{{{list(array.shape)}}}, "
             f"size={list(shape)}): the number of sizes provided ({len(shape)}) must be greater or "
             f"equal to the number of dimensions in the tensor ({array.ndim})",
             advice,
@@ -107,10 +116,10 @@ def broadcast(a: Shape, b: Shape) -> Shape:
 
 
 def check_uniform_bounds(dtype: DType, low: float, high: float) -> None:
-    if dtype.name not in FLOATS:
+    if dtype not in FLOATS:
         unsupported("check_uniform_bounds", dtype, "Draw a floating dtype and convert it.")
-    torch_name, cpp_name = _NAMES[dtype.name]
-    largest = float(np.finfo(dtype).max)
+    torch_name, cpp_name = _NAMES[dtype]
+    largest = _LARGEST[dtype]
     for bound, name in ((low, "from"), (high, "to")):
         if not -largest <= bound <= largest:
             raise error(
@@ -162,7 +171,7 @@ def not_floating(distribution: str, dtype: DType, cpp: bool = False) -> NoReturn
     raise error(
         RuntimeError,
         f"{distribution} distribution is a continuous probability distribution. dtype must be a "
-        f"floating point but you specified {_NAMES[dtype.name][int(cpp)]}",
+        f"floating point but you specified {_NAMES[dtype][int(cpp)]}",
         "Draw a floating dtype and convert it.",
     )
 
@@ -195,7 +204,7 @@ def representable_range(low: int, high: int, dtype: DType) -> tuple[int, int]:
             f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}",
             "The upper bound is excluded, so the range is empty.",
         )
-    if dtype.name in FLOATS:
+    if dtype in FLOATS:
         low, high = _round_low(low, dtype), _round_high(high, dtype)
         if low >= high:
             raise error(
@@ -210,22 +219,22 @@ def representable_range(low: int, high: int, dtype: DType) -> tuple[int, int]:
 
 def representable_range_from(low: int, dtype: DType) -> tuple[int, int]:
     """[low, end) as ``random_`` draws from it without an upper bound."""
-    if dtype.name not in REALS:
+    if dtype not in REALS:
         raise error(
             RuntimeError,
             "random_from_to_impl handles only integral, floating-point and boolean types",
             f"This dtype is {dtype}: draw int64 and convert it.",
         )
     # PyTorch's int64 cannot hold the end of uint64: it becomes -1, and is refused.
-    last = largest_integer(dtype) if dtype.name != "uint64" else -1
-    if dtype.name in FLOATS:
+    last = largest_integer(dtype) if dtype != UINT64 else -1
+    if dtype in FLOATS:
         low = _round_low(low, dtype)
         if low >= last:
             raise error(
                 RuntimeError,
                 "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' "
                 f"casted to dtype, but got from={low} > to_inc={last}",
-                f"Above 2**{_SIGNIFICAND_BITS[dtype.name]} there are gaps in {dtype}: give an "
+                f"Above 2**{_SIGNIFICAND_BITS[dtype]} there are gaps in {dtype}: give an "
                 "upper bound.",
             )
     _check_integer_bounds(low, last, dtype)
@@ -234,10 +243,10 @@ def representable_range_from(low: int, dtype: DType) -> tuple[int, int]:
 
 def check_full_range(dtype: DType) -> None:
     """``random_`` from -2**63 without an upper bound: the dtypes that PyTorch has it for."""
-    if dtype.name in ("int64", "float64", "float32"):
+    if dtype in (INT64, DOUBLE, SINGLE):
         return
     kernel = "random_full_64_bits_range_kernel_cpu"
-    if dtype.name in ("uint8", "int8", "int16", "int32"):
+    if dtype in COMMON_REALS - {BOOL, HALF}:
         raise error(
             RuntimeError,
             f"{kernel} handles only int64, double, float and bfloat16",
@@ -247,22 +256,15 @@ def check_full_range(dtype: DType) -> None:
 
 
 def _check_integer_bounds(low: int, last: int, dtype: DType) -> None:
-    if dtype.name not in REALS:
+    if dtype not in REALS:
         raise error(
             RuntimeError,
             "check_random_bounds handles only integral, floating-point and boolean types",
             f"This dtype is {dtype}: draw int64 and convert it.",
         )
-    cpp_name = _NAMES[dtype.name][1]
-    least: float
-    most: float
-    if dtype.name in FLOATS:
-        most = float(np.finfo(dtype).max)
-        least = -most
-    elif dtype.name == "bool":
-        least, most = 0, 1
-    else:
-        least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    cpp_name = _NAMES[dtype][1]
+    most = _LARGEST[dtype] if dtype in FLOATS else _LAST[dtype]
+    least = -most if dtype in FLOATS else -most - 1 if dtype.kind == "i" else 0
     for bound, name in ((low, "from"), (last, "to - 1")):
         if not least <= bound <= most:
             raise error(
@@ -270,8 +272,8 @@ def _check_integer_bounds(low: int, last: int, dtype: DType) -> None:
                 f"{name} is out of bounds for {cpp_name}",
                 f"{bound} is not in [{least:g}, {most:g}]: draw a wider dtype.",
             )
-    if dtype.name in FLOATS:
-        digits = _SIGNIFICAND_BITS[dtype.name]
+    if dtype in FLOATS:
+        digits = _SIGNIFICAND_BITS[dtype]
         for bound, name in ((low, "from"), (last, "to - 1")):
             if abs(bound) > 2**digits:
                 warnings.warn(
@@ -307,7 +309,7 @@ def _round_high(high: int, dtype: DType) -> int:
 
 def _gap_exponent(number: int, dtype: DType) -> int:
     """``e`` of the distance ``2**e`` between the dtype's numbers at this magnitude."""
-    return abs(number).bit_length() - _SIGNIFICAND_BITS[dtype.name]
+    return abs(number).bit_length() - _SIGNIFICAND_BITS[dtype]
 
 
 def check_randperm(n: int, dtype: DType) -> None:
@@ -317,23 +319,21 @@ def check_randperm(n: int, dtype: DType) -> None:
             f"Trying to create tensor with negative dimension {n}: [{n}]",
             "A permutation has at least zero elements.",
         )
-    name = dtype.name
-    limit = largest_integer(dtype) + 1 if name in REALS else math.inf
-    if n > limit and name in FLOATS:
-        shown = limit if name == "float16" else f"2^{_SIGNIFICAND_BITS[name]}+1"
+    if dtype in REALS - {BOOL} and n > largest_integer(dtype) + 1:
+        if dtype in FLOATS:
+            limit = "2049" if dtype == HALF else f"2^{_SIGNIFICAND_BITS[dtype]}+1"
+            raise error(
+                RuntimeError,
+                f"n cannot be greater than {limit} for {_NAMES[dtype][0]} type",
+                "Draw int64 and convert it.",
+            )
+        c_name = "int" if dtype.name == "int32" else f"{dtype.name}_t"
         raise error(
             RuntimeError,
-            f"n cannot be greater than {shown} for {_NAMES[name][0]} type",
-            "Draw int64 and convert it.",
-        )
-    if n > limit and name != "bool":
-        raise error(
-            RuntimeError,
-            f"value cannot be converted to type {'int' if name == 'int32' else name + '_t'} "
-            "without overflow",
+            f"value cannot be converted to type {c_name} without overflow",
             f"{dtype} ends at {largest_integer(dtype)}: draw int64.",
         )
-    if name not in COMMON_REALS or name == "bool":
+    if dtype not in COMMON_REALS or dtype == BOOL:
         unsupported("randperm", dtype, "Draw int64 and convert it.")
 
 
@@ -345,15 +345,15 @@ def check_bernoulli(p: float, out: Array) -> None:
             f"bernoulli_ expects p to be in [0, 1], but got p={p:g}",
             "It is the probability of a one.",
         )
-    if out.size and out.dtype.name not in COMMON_REALS:
+    if out.size and out.dtype not in COMMON_REALS:
         unsupported("bernoulli_scalar_cpu_", out.dtype, "Draw bool and convert it.")
 
 
 def check_bernoulli_array(p: Array, out: Array) -> Array:
     """Returns the probabilities in a row, one for each element of ``out``."""
-    if out.dtype.name not in COMMON_REALS:
+    if out.dtype not in COMMON_REALS:
         unsupported("bernoulli_tensor_cpu_self_", out.dtype, "Draw bool and convert it.")
-    if p.dtype.name not in FLOATS:
+    if p.dtype not in FLOATS:
         unsupported("bernoulli_tensor_cpu_p_", p.dtype, "Convert the probabilities to float.")
     p = expand(p, out.shape).reshape(-1)
     least, most = p.min(), p.max()
@@ -378,7 +378,7 @@ def check_geometric(p: float) -> None:
 
 
 def check_rates(rates: Array) -> None:
-    if rates.dtype.name not in FLOATS:
+    if rates.dtype not in FLOATS:
         unsupported("poisson_cpu", rates.dtype, "Convert the rates to float.")
     if rates.size and not rates.min() >= 0:
         raise error(
@@ -395,11 +395,11 @@ def check_multinomial(probs: Array, n: int, replacement: bool) -> None:
             "prob_dist must be 1 or 2 dim",
             f"This one has shape {probs.shape}: one distribution, or one in each row.",
         )
-    if probs.dtype.name not in FLOATS:
+    if probs.dtype not in FLOATS:
         raise error(
             RuntimeError,
             "multinomial only supports floating-point dtypes for input, got: "
-            f"{_NAMES[probs.dtype.name][0]}",
+            f"{_NAMES[probs.dtype][0]}",
             "Convert the weights to float.",
         )
     if n <= 0:
@@ -444,18 +444,18 @@ def check_probabilities(probs: Array) -> None:
 
 def check_binomial(count: Array, prob: Array) -> None:
     for array, name in ((count, "count"), (prob, "prob")):
-        if array.dtype.name not in FLOATS:
+        if array.dtype not in FLOATS:
             raise error(
                 ValueError,
                 f"binomial only supports floating-point dtypes for {name}, "
-                f"got: {_NAMES[array.dtype.name][0]}",
+                f"got: {_NAMES[array.dtype][0]}",
                 "Convert it to float.",
             )
     if count.dtype != prob.dtype:
         raise error(
             RuntimeError,
-            f"Found dtype {_NAMES[prob.dtype.name][0]} but expected {_NAMES[count.dtype.name][0]}",
+            f"Found dtype {_NAMES[prob.dtype][0]} but expected {_NAMES[count.dtype][0]}",
             "count and prob must have the same dtype.",
         )
-    if count.dtype == np.float16:
+    if count.dtype == HALF:
         unsupported("binomial_cpu", count.dtype, "Convert to float32.")

@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from .._tensor import Tensor
-from . import arithmetic
+from . import (
+    arithmetic,
+    clamping,
+    comparison,
+    conversion,
+    elementwise,
+    norms,
+    pieces,
+    reductions,
+    scans,
+    softmax,
+    sorting,
+    statistics,
+    trigonometry,
+    views,
+)
 from ._op import FUNCTIONS, METHODS, OPS
 
 __all__ = ["FUNCTIONS", "METHODS", "OPS"]

@@ -14,8 +14,18 @@ from ..device import DType
 from ._op import Array, op
 from ._promotion import not_a_tensor
 
-__all__ = ["array_dtype", "check_nonempty", "check_tensor", "lifted", "many_dims", "one_dim",
-           "put_along", "reshaped", "take_along"]  # fmt: skip
+__all__ = [
+    "array_dtype",
+    "check_nonempty",
+    "check_tensor",
+    "lifted",
+    "many_dims",
+    "moved",
+    "one_dim",
+    "put_along",
+    "reshaped",
+    "take_along",
+]  # fmt: skip
 
 
 def check_tensor(name: str, input: Any) -> None:
@@ -192,3 +202,12 @@ def reshaped(xp: Any, input: Array, shape: Any) -> Array:
 
 
 reshaped.vjp(input=lambda g, input_shape: reshaped(g, input_shape))
+
+
+@op(node="MovedimBackward0", function=False, method=False)
+def moved(xp: Any, input: Array, source: int, target: int) -> Array:
+    """``input`` with one dimension moved to another place, copied."""
+    return xp.ascontiguousarray(xp.moveaxis(input, source, target))
+
+
+moved.vjp(input=lambda g, source, target: moved(g, target, source))

@@ -41,7 +41,7 @@ def sum_to(xp: Any, input: Array, shape: Any) -> Array:
 @op(node="ExpandBackward0", function=False, method=False)
 def expand_to(xp: Any, input: Array, shape: Any) -> Array:
     """``input`` broadcast to a shape, without a copy where the array library can."""
-    return xp.broadcast_to(input, tuple(shape))
+    return xp.expanded(input, tuple(shape))
 
 
 sum_to.vjp(input=lambda g, input_shape: expand_to(g, input_shape))

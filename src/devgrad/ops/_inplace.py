@@ -20,6 +20,7 @@ from ..autograd._graph import AccumulateGrad, Edge, Node, Released, next_rank
 from ..autograd._modes import mode
 from ..autograd._provenance import line_of, user_line
 from ._errors import describe, freed
+from ._layout import layout_of, new_like, overlaps, positions, strides_of
 
 __all__ = ["NUMPY_NAMES", "bump", "check_inplace", "from_numpy_names", "inplace_form", "out_form", "replace", "write_out",
            "write_result"]  # fmt: skip
@@ -43,7 +44,7 @@ def check_inplace(name: str, tensor: Tensor, recorded: bool) -> None:
             "See https://github.com/pytorch/rfcs/pull/17 for more details."
         )
     array = tensor._array
-    if 0 in array.strides and any(
+    if 0 in array.strides and array.size and any(
         n > 1 and s == 0 for n, s in zip(array.shape, array.strides, strict=True)
     ):
         raise RuntimeError(
@@ -214,52 +215,94 @@ class _ViewNode(Node):
         return self.rule_on_tensors(g, edges)
 
 
+class _Footprint:
+    """Where a view lies in its base, so that the same part of any array like the base is found.
+
+    It does not hold the base, whose history holds it. The base's layout in memory belongs to it:
+    of an array laid out otherwise, the view's operations might give copies.
+    """
+
+    __slots__ = ("kind", "shape", "steps", "strides")
+
+    def __init__(self, view: View) -> None:
+        base = view.base
+        self.steps = view.steps
+        self.kind = base._type
+        self.shape, self.strides = layout_of(base._array)
+
+    def of(self, array: Any) -> Any:
+        """The view of an array with the base's layout."""
+        for forward, args, index in self.steps:
+            array = forward(self.kind.xp, array, *args)
+            if index is not None:
+                array = array[index]
+        return array
+
+    def copy(self, array: Any) -> Any:
+        """A copy of ``array`` with the base's layout."""
+        made = new_like(self.kind.xp, self.shape, self.strides, array.dtype)
+        made[...] = array
+        return made
+
+    def read(self, array: Any) -> Any:
+        """The view's part of any array of the base's shape; not to be written to."""
+        return self.of(array if strides_of(array) == self.strides else self.copy(array))
+
+    def embedded(self, part: Any) -> Any:
+        """Zeros with ``part`` where the view is; where it shows an element twice, the sum."""
+        xp = self.kind.xp
+        whole = new_like(xp, self.shape, self.strides, self.kind.array_dtype)
+        view = self.of(whole)
+        shape, strides = layout_of(view)
+        if overlaps(shape, strides):
+            offset, size = xp.storage(view)
+            memory = xp.strided(view, (size,), (1,), 0)
+            xp.scatter_add(memory, positions(xp, shape, strides, offset), part)
+        else:
+            view[...] = part
+        return whole
+
+
 def _change_base(view: View, node: Edge, tensor: Tensor) -> None:
     """The base's history after a change of a view of it: all but the view's part is as before."""
     base = view.base
-    kind = base._type
+    footprint = _Footprint(view)
 
     def rule(g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
-        xp = kind.xp
-        part = view.of(xp, g)
         if edges[0] is None:
-            return None, part
-        rest = xp.array(g)
-        part = view.of(xp, rest).copy()
-        view.of(xp, rest)[...] = 0
+            return None, footprint.read(g)
+        rest = footprint.copy(g)
+        inside = footprint.of(rest)
+        part = inside.copy()
+        inside[...] = 0
         return rest, part
 
     def rule_on_tensors(g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
-        part = _of_tensor(view, g)
+        part = _part(footprint, g)
         if edges[0] is None:
             return None, part
-        return g - _embedded(view, part, base), part
+        return g - _embedded(footprint, part), part
 
     base._edge = _ViewNode(
-        "CopySlices", (base._edge, node), base._array.shape, kind, rule, rule_on_tensors
-    )
+        "torch::autograd::CopySlices", (base._edge, node), base._array.shape, base._type, rule,
+        rule_on_tensors,
+    )  # fmt: skip
     view.version = -1  # to be made again from the base's
 
 
-def _of_tensor(view: View, tensor: Tensor) -> Tensor:
-    """The same view of another tensor, recorded if that requires grad."""
+def _part(footprint: _Footprint, tensor: Tensor) -> Tensor:
+    """The view's part of another tensor, recorded if that requires grad."""
     return _linear(
-        tensor, view.of(tensor._type.xp, tensor._array), lambda g: _embedded(view, g, tensor),
-        lambda xp, g: _embedded_array(view, xp, g, tensor._array.shape, tensor._type.array_dtype),
+        tensor, footprint.read(tensor._array), lambda g: _embedded(footprint, g),
+        footprint.embedded,
     )  # fmt: skip
 
 
-def _embedded(view: View, part: Tensor, like: Tensor) -> Tensor:
-    """Zeros of ``like``'s shape, with ``part`` where the view is."""
-    kind = like._type
-    array = _embedded_array(view, kind.xp, part._array, like._array.shape, kind.array_dtype)
-    return _linear(part, array, lambda g: _of_tensor(view, g), view.of)
-
-
-def _embedded_array(view: View, xp: Any, part: Any, shape: Any, dtype: Any) -> Any:
-    whole = xp.zeros(shape, dtype)
-    view.of(xp, whole)[...] = part
-    return whole
+def _embedded(footprint: _Footprint, part: Tensor) -> Tensor:
+    """Zeros with ``part`` where the view is, recorded if that requires grad."""
+    return _linear(
+        part, footprint.embedded(part._array), lambda g: _part(footprint, g), footprint.read
+    )
 
 
 def _linear(
@@ -272,7 +315,7 @@ def _linear(
     if mode.grad and edge is not None:
         result._edge = _ViewNode(
             "AsStridedBackward0", (edge,), array.shape, kind,
-            lambda g, edges: (on_arrays(kind.xp, g),), lambda g, edges: (transpose(g),),
+            lambda g, edges: (on_arrays(g),), lambda g, edges: (transpose(g),),
         )  # fmt: skip
     return result
 
@@ -288,11 +331,17 @@ def _current_edge(tensor: Tensor) -> Edge | None:
         edge = base._edge
         if edge is None or edge.__class__ is AccumulateGrad and view.origin is not None:
             return tensor._edge
-        shape, dtype = base._array.shape, base._type.array_dtype
+        footprint = _Footprint(view)
+        if layout_of(footprint.of(base._array)) != layout_of(tensor._array):
+            raise RuntimeError(
+                "a view cannot be followed: its base was given another shape in place (by t_(), "
+                "squeeze_() or the like) after the view was taken, and then its elements were "
+                f"changed in place. The view is {describe(tensor)}, its base {describe(base)}. "
+                "Use the operation that returns a new tensor"
+            )
         tensor._edge = _ViewNode(
             "AsStridedBackward0", (edge,), tensor._array.shape, tensor._type,
-            lambda g, edges: (_embedded_array(view, base._type.xp, g, shape, dtype),),
-            lambda g, edges: (_embedded(view, g, base),),
+            lambda g, edges: (footprint.embedded(g),), lambda g, edges: (_embedded(footprint, g),),
         )  # fmt: skip
     return tensor._edge
 
@@ -339,10 +388,10 @@ def write_out(op: Any, out: Any, args: Sequence[Any], kwargs: dict[str, Any]) ->
     Raises:
         RuntimeError: an argument, or ``out``, requires grad; dtypes or devices do not fit.
     """
-    return _into(op.name, op.function, out, args, kwargs)
+    return write_into(op.name, op.function, out, args, kwargs)
 
 
-def _into(
+def write_into(
     name: str, function: Callable[..., Any], out: Any, args: Sequence[Any], kwargs: dict[str, Any]
 ) -> Any:
     targets = out if isinstance(out, (tuple, list)) else (out,)
@@ -404,7 +453,7 @@ def out_form(function: Callable[..., Any], name: str) -> Callable[..., Any]:
             kwargs = {NUMPY_NAMES.get(key, key): value for key, value in kwargs.items()}
         if out is None:
             return function(*args, **kwargs)
-        return _into(name, function, out, args, kwargs)
+        return write_into(name, function, out, args, kwargs)
 
     with_out.__name__ = with_out.__qualname__ = name
     with_out.__doc__ = function.__doc__

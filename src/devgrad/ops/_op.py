@@ -140,6 +140,9 @@ class Op:
     """A declared operation; see the module's text. Called, it is polymorphic: on tensors it is the
     public function, on bare arrays the bare forward. Rules use it so."""
 
+    # Called with the operands as the user gave them, before they are promoted; raises.
+    check: Callable[[tuple[Any, ...]], None] | None = None
+
     def __init__(
         self,
         forward: Callable[..., Any],

@@ -107,6 +107,8 @@ def promote(op: Op, operands: tuple[Any, ...]) -> tuple[TensorType, tuple[Any, .
     Raises:
         NotAnOperand: one is neither a tensor nor a number.
     """
+    if op.check is not None:
+        op.check(operands)
     # By far the commonest: one tensor and a number that does not change its type.
     if len(operands) == 2:
         a, b = operands

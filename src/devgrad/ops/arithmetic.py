@@ -11,6 +11,8 @@ from typing import Any
 from .._tensor import Tensor
 from ._formula import conj, zeros_like
 from ._op import METHODS, Array, composite, op
+from .comparison import not_negative, where
+from .elementwise import log
 
 __all__: list[str] = []
 
@@ -20,6 +22,19 @@ def _no_bool_minus(dtype: Any) -> None:
         raise RuntimeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` "
             "or `logical_xor()` operator instead."
+        )
+
+
+def _refuse_bool(operands: tuple[Any, ...]) -> None:
+    """Subtraction takes no bools, be they tensors or numbers; `_no_bool_minus` sees to two."""
+    bools = [
+        x.__class__ is bool or (isinstance(x, Tensor) and x._type.dtype.category == 0)
+        for x in operands
+    ]
+    if any(bools) and not all(bools):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are "
+            "trying to invert a mask, use the `~` or `logical_not()` operator instead."
         )
 
 
@@ -57,6 +72,7 @@ def sub(xp: Any, input: Array, other: Array, *, alpha: Any = 1) -> Array:
     return xp.subtract(input, other if alpha == 1 else _scaled(xp, other, alpha))
 
 
+sub.check = _refuse_bool
 sub.vjp(input=lambda g: g, other=lambda g, alpha: -g if alpha == 1 else g * -conj_number(alpha))
 
 
@@ -67,6 +83,7 @@ def rsub(xp: Any, input: Array, other: Array, *, alpha: Any = 1) -> Array:
     return xp.subtract(other, input if alpha == 1 else _scaled(xp, input, alpha))
 
 
+rsub.check = _refuse_bool
 rsub.vjp(input=lambda g, alpha: -g if alpha == 1 else g * -conj_number(alpha), other=lambda g: g)
 
 
@@ -96,11 +113,10 @@ true_div.vjp(
 )
 
 
-@op(promotes=True, node="DivBackward1", function=False, method=False)
+@op(promotes=True, node="DivBackward2", function=False, method=False)
 def _div_rounded(xp: Any, input: Array, other: Array, rounding_mode: str) -> Array:
     if input.dtype.kind in "iub":
-        if (other == 0).any():
-            raise RuntimeError("ZeroDivisionError: integer division by zero")
+        _refuse_zero(input, other)
         quotient = xp.floor_divide(input, other)
         if rounding_mode == "trunc":
             remainder = input - quotient * other
@@ -149,8 +165,7 @@ def floor_divide(input: Tensor, other: Any) -> Tensor:
 @op(promotes=True, inplace=True, dunders=("__mod__", "__imod__"))
 def remainder(xp: Any, input: Array, other: Array) -> Array:
     """What is left of ``input / other`` rounded down; it has the sign of ``other``."""
-    if input.dtype.kind in "iub" and (other == 0).any():
-        raise RuntimeError("ZeroDivisionError: remainder by zero")
+    _refuse_zero(input, other)
     return xp.remainder(input, other)
 
 
@@ -163,8 +178,7 @@ remainder.vjp(
 @op(promotes=True, inplace=True)
 def fmod(xp: Any, input: Array, other: Array) -> Array:
     """What is left of ``input / other`` rounded toward zero; it has the sign of ``input``."""
-    if input.dtype.kind in "iub" and (other == 0).any():
-        raise RuntimeError("ZeroDivisionError: fmod by zero")
+    _refuse_zero(input, other)
     return xp.fmod(input, other)
 
 
@@ -241,10 +255,15 @@ pow_number.vjp(
 @op(node="PowBackward1", promotes=True, function=False, method=False)
 def pow_tensor(xp: Any, input: Array, exponent: Array) -> Array:
     """A tensor to the power of a tensor."""
-    if input.dtype.kind in "iu" and (exponent < 0).any():
-        raise RuntimeError("Integers to negative integer powers are not allowed.")
     if input.dtype.kind == "b":
-        return input | ~exponent
+        raise NotImplementedError(
+            "\"pow\" not implemented for 'Bool'. Convert one of the two first, as in x.int()"
+        )
+    if input.dtype.kind == "i":
+        # 1 / n is rounded toward zero, which leaves something of 1 and -1 alone.
+        inverted = xp.where(input * input == 1, input, 0)
+        base = xp.where(exponent < 0, inverted, input)
+        return xp.power(base, xp.absolute(exponent))
     return xp.power(input, exponent)
 
 
@@ -252,6 +271,20 @@ def pow_tensor(xp: Any, input: Array, exponent: Array) -> Array:
 def pow_of_number(xp: Any, exponent: Array, base: Array) -> Array:
     """A number to the power of a tensor."""
     return pow_tensor.forward(xp, base, exponent)
+
+
+def _pow_slope(base: Any, exponent: Any, out: Any) -> Any:
+    """The derivative by the exponent. Of 0 to a power it is 0, not 0 * log(0)."""
+    return conj(where((base == 0) & not_negative(exponent), 0, out * log(base)))
+
+
+pow_tensor.vjp(
+    input=lambda g, input, exponent: (
+        g * conj(where(exponent == 0, 0, exponent * pow_tensor(input, exponent - 1)))
+    ),
+    exponent=lambda g, input, exponent, out: g * _pow_slope(input, exponent, out),
+)
+pow_of_number.vjp(exponent=lambda g, base, exponent, out: g * _pow_slope(base, exponent, out))
 
 
 @composite(inplace=True, dunders=("__pow__", "__ipow__"))

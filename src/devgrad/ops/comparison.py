@@ -249,6 +249,12 @@ def isreal(xp: Any, input: Array) -> Array:
     return xp.equal(input.imag, 0)
 
 
+@op(function=False, method=False)
+def not_negative(xp: Any, input: Array) -> Array:
+    """Where the real part is zero or positive."""
+    return xp.greater_equal(input.real, 0)
+
+
 @op
 def signbit(xp: Any, input: Array) -> Array:
     """Where the sign is negative; that of -0.0 is.

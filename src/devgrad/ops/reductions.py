@@ -20,7 +20,7 @@ from ._along import (
     reshaped,
 )
 from ._formula import cast, conj, expand_to
-from ._inplace import write_out_of
+from ._inplace import write_into
 from ._op import FUNCTIONS, Array, composite, op
 from .scans import products_of_others
 
@@ -111,7 +111,7 @@ def sum(
     (tensor(10.), tensor([4., 6.]))
     """
     if out is not None:
-        return write_out_of(sum, out, (input, dim, keepdim), {"dtype": dtype})
+        return write_into("sum", sum, out, (input, dim, keepdim), {"dtype": dtype})
     if dim is None and keepdim is False:
         return sum_all.function(input, None if dtype is None else dtype.array_dtype)
     return sum_dim.function(input, many_dims("sum", input, dim, keepdim), keepdim, array_dtype(dtype))
@@ -171,7 +171,7 @@ def mean(
     tensor([1.5000, 3.5000])
     """
     if out is not None:
-        return write_out_of(mean, out, (input, dim, keepdim), {"dtype": dtype})
+        return write_into("mean", mean, out, (input, dim, keepdim), {"dtype": dtype})
     check_tensor("mean", input)
     found = input._type.dtype if dtype is None else dtype
     if found.category < 2:
@@ -450,7 +450,7 @@ def _amount(name: str, operation: Any, input: Any, dim: Any, keepdim: bool) -> T
     dims = many_dims(name, input, dim, keepdim)
     _no_complex(name, input, "max_values_cpu" if name == "amax" else "min_values_cpu")
     check_nonempty(name, input, dims, dim is None or dim in ((), []))
-    return operation.function(input, dims, keepdim)  # type: ignore[no-any-return]
+    return operation.function(input, dims, keepdim)
 
 
 @composite
@@ -544,30 +544,28 @@ def _argument(name: str, operation: Any, input: Any, dim: Any, keepdim: bool) ->
     if input._type.dtype.category == 0:
         raise RuntimeError(f"{name}(): does not support bool input")
     check_nonempty(name, input, (dim,) if input._array.ndim else (), dim is None)
-    return operation.function(input, dim, keepdim)  # type: ignore[no-any-return]
+    return operation.function(input, dim, keepdim)
 
 
 @composite
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """The index (int64) of the greatest element, the first of several; in the flat tensor, or
-    along a dimension.
+    """The index (int64) of the greatest element, the first of several; flat, or along ``dim``.
 
     >>> import devgrad
     >>> devgrad.argmax(devgrad.tensor([[1.0, 5.0], [7.0, 3.0]]), dim=1)
     tensor([1, 0])
-    """  # noqa: D205
+    """
     return _argument("argmax", _argmax, input, dim, keepdim)
 
 
 @composite
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """The index (int64) of the least element, the first of several; in the flat tensor, or along
-    a dimension.
+    """The index (int64) of the least element, the first of several; flat, or along ``dim``.
 
     >>> import devgrad
     >>> devgrad.argmin(devgrad.tensor([[1.0, 5.0], [7.0, 3.0]]))
     tensor(0)
-    """  # noqa: D205
+    """
     return _argument("argmin", _argmin, input, dim, keepdim)
 
 

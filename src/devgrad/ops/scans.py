@@ -16,7 +16,7 @@ from ._along import array_dtype, check_tensor, one_dim, put_along
 from ._formula import cast, conj
 from ._op import FUNCTIONS, Array, composite, op
 
-__all__ = ["exp_of_difference", "products_of_others", "recurrence", "running", "shifted"]
+__all__ = ["exp_of_difference", "products_of_others", "recurrence", "shifted"]
 
 
 def _cut(x: Any, dim: int, start: int | None, stop: int | None, step: int | None = None) -> Any:
@@ -148,28 +148,14 @@ def cumprod(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
 # --- extremes -------------------------------------------------------------------------------------
 
 
-def running(xp: Any, name: str, x: Any, dim: int) -> Any:
-    """``maximum``, ``minimum`` or ``logaddexp`` of all elements up to each one along ``dim``."""
-    result = xp.array(x)
-    step, n = 1, x.shape[dim]
-    if hasattr(getattr(xp, name), "accumulate_fast"):
-        return getattr(xp, name).accumulate_fast(x, dim)
-    combine = getattr(xp, name)
-    while step < n:
-        late = _cut(result, dim, step, None)
-        late[...] = combine(late, _cut(result, dim, None, -step))
-        step *= 2
-    return result
-
-
 def _running_extreme(xp: Any, name: str, x: Any, dim: int) -> Any:
     if not x.ndim:
         return x.copy(), xp.zeros((), xp.int64)
-    values = running(xp, name, x, dim)
+    values = xp.accumulate(name, x, dim)
     places = xp.arange(x.shape[dim]).reshape([-1 if i == dim else 1 for i in range(x.ndim)])
     # A new extreme, or the old one met again: the last of equals counts, as in PyTorch.
     here = (x == values) | (x != x)
-    return values, running(xp, "maximum", places * here, dim)
+    return values, xp.accumulate("maximum", places * here, dim)
 
 
 @op(name="cummax", outputs=("values", "indices"), function=False, method=False)
@@ -244,7 +230,7 @@ exp_of_difference.vjp(
 
 @op(name="logcumsumexp", function=False, method=False)
 def _logcumsumexp(xp: Any, input: Array, dim: int) -> Array:
-    return running(xp, "logaddexp", input, dim) if input.ndim else input.copy()
+    return xp.accumulate("logaddexp", input, dim) if input.ndim else input.copy()
 
 
 def _logcumsumexp_rule(g: Any, input: Any, out: Any, dim: int) -> Any:

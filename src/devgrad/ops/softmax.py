@@ -1,0 +1,239 @@
+"""Softmax, log-softmax and log-sum-exp: exponentials and their sums, without overflow.
+
+The backward passes of the first two are operations of their own, with a derivative: fused, they
+need the output alone.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from .._tensor import Tensor
+from ..device import DType, get_default_dtype
+from ._along import many_dims, one_dim
+from ._formula import cast, conj
+from ._op import Array, composite, op
+from .reductions import spread, sum_dim
+from .scans import exp_of_difference
+
+__all__ = ["log_softmax_backward", "softmax_backward"]
+
+
+def _exponentials(xp: Any, x: Any, dim: int) -> tuple[Any, Any, Any]:
+    """``x`` less its greatest value along ``dim``, the exponential of that, and its sums."""
+    if x.dtype.itemsize == 2:
+        x = x.astype(xp.float32)
+    if not x.size:
+        return x, x, xp.ones((), x.dtype)
+    less = xp.subtract(x, x.max(axis=dim, keepdims=True))
+    powers = xp.exp(less)
+    return less, powers, xp.add.reduce(powers, axis=dim, keepdims=True)
+
+
+@op(name="softmax", function=False, method=False)
+def _softmax(xp: Any, input: Array, dim: int) -> Array:
+    if not input.ndim:
+        return _softmax.forward(xp, input.reshape(1), 0).reshape(())
+    _, powers, sums = _exponentials(xp, input, dim)
+    result = xp.true_divide(powers, sums)
+    return result if result.dtype == input.dtype else result.astype(input.dtype)
+
+
+@op(node="SoftmaxBackwardDataBackward0", function=False, method=False)
+def softmax_backward(xp: Any, grad_output: Array, output: Array, dim: int) -> Array:
+    """``output * (grad_output - sum(output * grad_output))`` along ``dim``."""
+    if not output.ndim:
+        return xp.zeros((), output.dtype)
+    product = xp.multiply(grad_output, output)
+    return product - output * xp.add.reduce(product, axis=dim, keepdims=True)
+
+
+def _dims(x: Any, dim: int) -> tuple[int, ...]:
+    return (dim,) if x.ndim else ()
+
+
+softmax_backward.vjp(
+    grad_output=lambda g, output, dim: softmax_backward(g, output, dim),
+    output=lambda g, grad_output, output, dim: (
+        g * (grad_output - sum_dim(output * grad_output, _dims(output, dim), True))
+        - grad_output * sum_dim(g * output, _dims(output, dim), True)
+    ),
+)
+_softmax.vjp(input=lambda g, out, dim: softmax_backward(g, out, dim))
+
+
+@op(name="log_softmax", function=False, method=False)
+def _log_softmax(xp: Any, input: Array, dim: int) -> Array:
+    if not input.ndim:
+        return _log_softmax.forward(xp, input.reshape(1), 0).reshape(())
+    less, _, sums = _exponentials(xp, input, dim)
+    result = xp.subtract(less, xp.log(sums))
+    return result if result.dtype == input.dtype else result.astype(input.dtype)
+
+
+@op(node="LogSoftmaxBackwardDataBackward0", function=False, method=False)
+def log_softmax_backward(xp: Any, grad_output: Array, output: Array, dim: int) -> Array:
+    """``grad_output - exp(output) * sum(grad_output)`` along ``dim``."""
+    if not output.ndim:
+        return xp.zeros((), output.dtype)
+    scaled = xp.exp(output)
+    scaled *= xp.add.reduce(grad_output, axis=dim, keepdims=True)
+    return xp.subtract(grad_output, scaled, out=scaled)
+
+
+@op(node="ExpBackward0", function=False, method=False)
+def _exp(xp: Any, input: Array) -> Array:
+    return xp.exp(input)
+
+
+_exp.vjp(input=lambda g, out: g * out)
+log_softmax_backward.vjp(
+    grad_output=lambda g, output, dim: (
+        g - sum_dim(g * _exp(output), _dims(output, dim), True)
+    ),
+    output=lambda g, grad_output, output, dim: (
+        -g * _exp(output) * sum_dim(grad_output, _dims(output, dim), True)
+    ),
+)
+_log_softmax.vjp(input=lambda g, out, dim: log_softmax_backward(g, out, dim))
+
+
+def _along(name: str, operation: Any, input: Any, dim: Any, dtype: DType | None) -> Tensor:
+    dim = one_dim(name, input, dim)
+    if dtype is not None and dtype is not input._type.dtype:
+        input = cast.function(input, dtype.array_dtype)
+    kind = input._type.dtype
+    if kind.category != 2:
+        last = "lastdim_" if dim == input._array.ndim - 1 else ""
+        raise NotImplementedError(
+            f"\"{name}_{last}kernel_impl\" not implemented for '{kind.title}'. Give dtype=, or "
+            "convert first: x.float()"
+        )
+    return operation.function(input, dim)  # type: ignore[no-any-return]
+
+
+@composite(namespaces=("", "special"))
+def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+    """``exp(input) / sum(exp(input))`` along ``dim``: positive numbers that add up to one.
+
+    Args:
+        input: floating point.
+        dim: along which dimension.
+        dtype: what to convert ``input`` to first.
+
+    Raises:
+        IndexError: there is no such dimension.
+        NotImplementedError: the dtype is not floating point.
+
+    >>> import devgrad
+    >>> devgrad.softmax(devgrad.tensor([0.0, 0.0]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
+    return _along("softmax", _softmax, input, dim, dtype)
+
+
+@composite(namespaces=("", "special"))
+def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+    """``log(softmax(input))`` along ``dim``, exact where softmax would round to zero.
+
+    >>> import devgrad
+    >>> devgrad.log_softmax(devgrad.tensor([0.0, 0.0]), dim=0)
+    tensor([-0.6931, -0.6931])
+    """
+    return _along("log_softmax", _log_softmax, input, dim, dtype)
+
+
+# --- as devgrad.nn.functional has them ------------------------------------------------------------
+
+
+def _implicit_dim(name: str, input: Tensor, dim: int | None, stacklevel: int) -> int:
+    if dim is not None:
+        return dim
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include "
+        "dim=X as an argument.",
+        stacklevel=stacklevel + 1,
+    )
+    return 0 if input.ndim in (0, 1, 3) else 1
+
+
+@composite(method=False, out=False, namespaces=("nn.functional",))
+def softmax_(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
+    """Softmax along ``dim``; see `devgrad.softmax`.
+
+    >>> import devgrad
+    >>> devgrad.softmax(devgrad.tensor([[0.0, 0.0]]), dim=1)
+    tensor([[0.5000, 0.5000]])
+    """
+    dim = _implicit_dim("softmax", input, dim, _stacklevel - 1)
+    return _along("softmax", _softmax, input, dim, dtype)
+
+
+@composite(method=False, out=False, namespaces=("nn.functional",))
+def log_softmax_(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
+    """Log-softmax along ``dim``; see `devgrad.log_softmax`.
+
+    >>> import devgrad
+    >>> devgrad.log_softmax(devgrad.tensor([[0.0, 0.0]]), dim=1)
+    tensor([[-0.6931, -0.6931]])
+    """
+    dim = _implicit_dim("log_softmax", input, dim, _stacklevel - 1)
+    return _along("log_softmax", _log_softmax, input, dim, dtype)
+
+
+@composite(method=False, out=False, namespaces=("nn.functional",))
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
+) -> Tensor:
+    """Softmax of ``-input`` along ``dim``: the least element has the greatest share."""
+    dim = _implicit_dim("softmin", input, dim, _stacklevel - 1)
+    return _along("softmax", _softmax, -input, dim, dtype)
+
+
+# --- log-sum-exp ----------------------------------------------------------------------------------
+
+
+@op(name="logsumexp", function=False, method=False)
+def _logsumexp(xp: Any, input: Array, dims: Any, keepdim: bool) -> Array:
+    real = input.real if input.dtype.kind == "c" else input
+    if not input.size:
+        return xp.log(xp.add.reduce(xp.exp(input), axis=dims, keepdims=keepdim))
+    if not input.ndim:
+        return input.copy()
+    most = real.max(axis=dims, keepdims=True)
+    most = xp.where(xp.isfinite(most), most, xp.zeros((), most.dtype))
+    sums = xp.log(xp.add.reduce(xp.exp(input - most), axis=dims, keepdims=True)) + most
+    if keepdim:
+        return sums
+    return sums.reshape([n for i, n in enumerate(input.shape) if i not in dims])
+
+
+_logsumexp.vjp(
+    input=lambda g, input, out, input_shape, dims, keepdim: (
+        spread(g, input_shape, dims, keepdim)
+        * conj(exp_of_difference(input, spread(out, input_shape, dims, keepdim)))
+    )
+)
+
+
+@composite(namespaces=("", "special"))
+def logsumexp(input: Tensor, dim: int | tuple[int, ...], keepdim: bool = False) -> Tensor:
+    """``log(sum(exp(input)))`` over one or several dimensions, without overflow.
+
+    Integers are converted to the default dtype.
+
+    >>> import devgrad
+    >>> devgrad.logsumexp(devgrad.tensor([1000.0, 1000.0]), dim=0)
+    tensor(1000.6931)
+    """
+    dims = many_dims("logsumexp", input, dim, keepdim)
+    if input._type.dtype.category < 2:
+        input = cast.function(input, get_default_dtype().array_dtype)
+    return _logsumexp.function(input, dims, keepdim)
+
+

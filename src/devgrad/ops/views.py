@@ -1,0 +1,643 @@
+"""Views: the same memory seen in another shape, order or part.
+
+The forward of a view operation returns a view of its operand's memory for *any* array of that
+shape: views are taken again, of gradients, when their base is changed in place.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from .._tensor import Size, Tensor, wrap
+from ..device import DType
+from ._errors import broadcast_mismatch
+from ._layout import as_dim, as_dims, ints, strides_of, viewable
+from ._op import METHODS, Array, composite, op
+
+__all__ = ["embedded", "expand", "permute", "reshape", "transpose", "unsqueeze", "view", "view_op"]
+
+
+@op(function=False, method=False, node="EmbeddedBackward0")
+def embedded(xp: Any, input: Array, shape: Any, part: Any, args: Any) -> Array:
+    """Zeros of ``shape``, with ``input`` where the view operation ``part(whole, *args)`` is."""
+    whole = xp.zeros(shape, input.dtype)
+    part.forward(xp, whole, *args)[...] = input
+    return whole
+
+
+embedded.vjp(input=lambda g, part, args: part(g, *args))
+
+
+# --- other shapes ---------------------------------------------------------------------------------
+
+
+def _invalid_shape(shape: Any, size: int) -> RuntimeError:
+    shape = list(shape)
+    if shape.count(-1) > 1:
+        return RuntimeError(f"only one dimension can be inferred: the shape given was {shape}")
+    if any(n < -1 for n in shape):
+        return RuntimeError(f"invalid shape dimension {min(shape)} in {shape}")
+    if -1 in shape and 0 in shape and size == 0:
+        return RuntimeError(
+            f"cannot reshape tensor of 0 elements into shape {shape} because the unspecified "
+            "dimension size -1 can be any value and is ambiguous"
+        )
+    return RuntimeError(f"shape '{shape}' is invalid for input of size {size}")
+
+
+def _reshaped(xp: Any, input: Array, shape: Any) -> Array:
+    try:
+        return input.reshape(shape)
+    except ValueError:
+        raise _invalid_shape(shape, input.size) from None
+
+
+# `reshape` with a tuple means the same on arrays and tensors, and is quicker than an operation.
+view_op = op(_reshaped, name="view", view=True, function=False, method=False)
+view_op.vjp(input=lambda g, input_shape: g.reshape(input_shape))
+
+_unsafe_view = op(_reshaped, name="_unsafe_view", node="UnsafeViewBackward0", function=False,
+                  method=False)  # fmt: skip
+_unsafe_view.vjp(input=lambda g, input_shape: g.reshape(input_shape))
+
+
+def _can_view(array: Any, shape: tuple[int, ...]) -> bool:
+    if array.flags.c_contiguous:
+        return True
+    if -1 in shape or any(n < 0 for n in shape):
+        known = 1
+        for n in shape:
+            known *= n if n != -1 else 1
+        if shape.count(-1) != 1 or min(shape) < -1 or known == 0 or array.size % known:
+            raise _invalid_shape(shape, array.size)
+        shape = tuple([array.size // known if n == -1 else n for n in shape])
+    size = 1
+    for n in shape:
+        size *= n
+    if size != array.size:
+        raise _invalid_shape(shape, array.size)
+    return viewable(array.shape, array.strides, shape)
+
+
+def view(self: Tensor, *shape: Any, size: Any = None, dtype: DType | None = None) -> Tensor:
+    """The same memory in another shape; ``x.view(dtype)``: the same bytes read as another dtype.
+
+    Args:
+        shape: ints, or one tuple of ints. One of them may be -1: it is worked out.
+
+    Returns:
+        A view. It is recorded as ``ViewBackward0``; that of another dtype is not.
+
+    Raises:
+        RuntimeError: another number of elements; or the elements do not lie in memory so that the
+            new shape can be had without a copy (`reshape` makes one); or sizes do not divide.
+
+    >>> import devgrad
+    >>> devgrad.arange(6).view(2, -1)
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
+    if dtype is None and len(shape) == 1 and isinstance(shape[0], DType):
+        dtype = shape[0]
+    if dtype is not None:
+        return _view_dtype(self, dtype)
+    sizes = ints(shape) if size is None else ints((size,))
+    if not _can_view(self._array, sizes):
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one "
+            "dimension spans across two contiguous subspaces). Use .reshape(...) instead. "
+            f"Shape {list(self.shape)} with strides {self.stride()} was to be seen as {list(sizes)}"
+        )
+    return view_op.function(self, sizes)  # type: ignore[no-any-return]
+
+
+def _view_dtype(input: Tensor, dtype: DType) -> Tensor:
+    """The bytes of ``input`` read as another dtype; not differentiable, as in PyTorch."""
+    array, old = input._array, input._type.dtype
+    kind = input._type.device.types[dtype.array_dtype]
+    if dtype.itemsize == old.itemsize:
+        if (dtype.is_complex != old.is_complex) and input.requires_grad:
+            raise RuntimeError(f"view of {old} as {dtype} is not differentiable; detach() first")
+        return wrap(array.view(dtype.array_dtype), kind, input._version)
+    if not array.ndim:
+        raise RuntimeError(
+            f"self.dim() cannot be 0 to view {old.title} as {dtype.title} (different element sizes)"
+        )
+    if strides_of(array)[-1] != 1 and array.shape[-1] != 1:
+        raise RuntimeError(
+            f"self.stride(-1) must be 1 to view {old.title} as {dtype.title} (different element "
+            f"sizes), but got {strides_of(array)[-1]}"
+        )
+    if dtype.itemsize > old.itemsize:
+        ratio = dtype.itemsize // old.itemsize
+        if array.shape[-1] % ratio:
+            raise RuntimeError(
+                f"self.size(-1) must be divisible by {ratio} to view {old.title} as {dtype.title} "
+                f"(different element sizes), but got {array.shape[-1]}"
+            )
+        for dim, stride in enumerate(strides_of(array)[:-1]):
+            if stride % ratio and array.shape[dim] > 1:
+                raise RuntimeError(
+                    f"self.stride({dim}) must be divisible by {ratio} to view {old.title} as "
+                    f"{dtype.title} (different element sizes), but got {stride}"
+                )
+    return wrap(array.view(dtype.array_dtype), kind, input._version)
+
+
+def view_as(self: Tensor, other: Tensor) -> Tensor:
+    """A view with the shape of ``other``."""
+    return view(self, other._array.shape)
+
+
+@composite(out=False, method=False)
+def reshape(input: Tensor, shape: Any) -> Tensor:
+    """``input`` in another shape: a view where that is possible, else a copy.
+
+    Args:
+        shape: ints; one of them may be -1: it is worked out.
+
+    Raises:
+        RuntimeError: the shape has another number of elements.
+
+    >>> import devgrad
+    >>> devgrad.reshape(devgrad.arange(4), (2, 2))
+    tensor([[0, 1],
+            [2, 3]])
+    """
+    sizes = ints(shape if isinstance(shape, (tuple, list)) else (shape,))
+    if _can_view(input._array, sizes):
+        return view_op.function(input, sizes)  # type: ignore[no-any-return]
+    return _unsafe_view.function(input.contiguous(), sizes)  # type: ignore[no-any-return]
+
+
+def _reshape(self: Tensor, *shape: Any, **named: Any) -> Tensor:
+    return reshape(self, ints(shape) if shape else named["shape"])  # type: ignore[no-any-return]
+
+
+_reshape.__name__, _reshape.__doc__ = "reshape", reshape.__doc__
+
+
+def reshape_as(self: Tensor, other: Tensor) -> Tensor:
+    """`reshape` to the shape of ``other``."""
+    return reshape(self, other._array.shape)  # type: ignore[no-any-return]
+
+
+@composite(out=False)
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The dimensions from ``start_dim`` to ``end_dim``, both included, as one.
+
+    Returns:
+        ``input`` itself if there is nothing to flatten, else what `reshape` gives.
+
+    Raises:
+        RuntimeError: ``start_dim`` comes after ``end_dim``.
+
+    >>> import devgrad
+    >>> devgrad.flatten(devgrad.zeros(2, 3, 4), 1).shape
+    torch.Size([2, 12])
+    """
+    shape = input._array.shape
+    start, end = as_dim(start_dim, len(shape)), as_dim(end_dim, len(shape))
+    if start > end:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if not shape:
+        return reshape(input, (1,))  # type: ignore[no-any-return]
+    if start == end:
+        return input
+    size = 1
+    for n in shape[start : end + 1]:
+        size *= n
+    return reshape(input, (*shape[:start], size, *shape[end + 1 :]))  # type: ignore[no-any-return]
+
+
+@composite(out=False)
+def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
+    """One dimension as several.
+
+    Args:
+        sizes: ints whose product is the size of ``dim``; one may be -1.
+
+    Raises:
+        RuntimeError: the sizes do not fit.
+
+    >>> import devgrad
+    >>> devgrad.unflatten(devgrad.zeros(2, 12), 1, (3, -1)).shape
+    torch.Size([2, 3, 4])
+    """
+    shape = input._array.shape
+    dim = as_dim(dim, len(shape))
+    sizes = list(ints((sizes,)))
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    known = 1
+    for n in sizes:
+        known *= n if n != -1 else 1
+    if sizes.count(-1) > 1:
+        raise RuntimeError("unflatten got an unexpected error:\nonly one dimension can be inferred")
+    fits = shape[dim] == known if -1 not in sizes else known and not shape[dim] % known
+    if not fits:
+        raise RuntimeError(
+            f"unflatten: Provided sizes {sizes} don't multiply up to the size of dim {dim} "
+            f"({shape[dim]}) in the input tensor"
+        )
+    sizes = [shape[dim] // known if n == -1 else n for n in sizes]
+    return view(input, (*shape[:dim], *sizes, *shape[dim + 1 :]))
+
+
+def _unflatten(self: Tensor, dim: int, sizes: Any) -> Tensor:
+    return unflatten(self, dim, sizes)  # type: ignore[no-any-return]
+
+
+@composite(out=False)
+def ravel(input: Tensor) -> Tensor:
+    """All elements in one dimension; a view if they lie in order, else a copy."""
+    return view(input.contiguous(), (-1,))
+
+
+@op(view=True, node="SqueezeBackward0", function=False, method=False)
+def _squeeze_all(xp: Any, input: Array) -> Array:
+    """``input`` without its dimensions of size 1."""
+    return input.reshape(tuple([n for n in input.shape if n != 1]))
+
+
+_squeeze_all.vjp(input=lambda g, input_shape: g.reshape(input_shape))
+
+
+@op(view=True, node="SqueezeBackward1", function=False, method=False)
+def _squeeze_one(xp: Any, input: Array, dim: int) -> Array:
+    """``input`` without the dimension ``dim``, if that is of size 1."""
+    shape = input.shape
+    dim = as_dim(dim, len(shape))
+    return input.reshape(shape[:dim] + shape[dim + 1 :]) if shape and shape[dim] == 1 else input[...]
+
+
+_squeeze_one.vjp(input=lambda g, input_shape: g.reshape(input_shape))
+
+
+@op(view=True, node="SqueezeBackward2", function=False, method=False)
+def _squeeze_some(xp: Any, input: Array, dim: Any) -> Array:
+    """``input`` without those of the dimensions ``dim`` that are of size 1."""
+    dims = as_dims(dim, input.ndim)
+    return input.reshape(tuple([n for d, n in enumerate(input.shape) if n != 1 or d not in dims]))
+
+
+_squeeze_some.vjp(input=lambda g, input_shape: g.reshape(input_shape))
+
+
+@composite(out=False)
+def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+    """A view without the dimensions of size 1: all of them, or those among ``dim``.
+
+    Args:
+        dim: None, an int, or a tuple of ints. A dimension of another size stays.
+
+    Raises:
+        IndexError: there is no such dimension.
+
+    >>> import devgrad
+    >>> devgrad.squeeze(devgrad.zeros(1, 3, 1), 0).shape
+    torch.Size([3, 1])
+    """
+    if dim is None:
+        return _squeeze_all.function(input)  # type: ignore[no-any-return]
+    if isinstance(dim, (tuple, list)):
+        return _squeeze_some.function(input, tuple(dim))  # type: ignore[no-any-return]
+    return _squeeze_one.function(input, dim)  # type: ignore[no-any-return]
+
+
+@op(view=True)
+def unsqueeze(xp: Any, input: Array, dim: int) -> Array:
+    """A view with a dimension of size 1 put in before ``dim``; -1 puts it last.
+
+    Raises:
+        IndexError: ``dim`` is out of range.
+
+    >>> import devgrad
+    >>> devgrad.unsqueeze(devgrad.zeros(3), 0).shape
+    torch.Size([1, 3])
+    """
+    dim = as_dim(dim, input.ndim + 1)
+    return input[(slice(None),) * dim + (None, ...)]
+
+
+unsqueeze.vjp(input=lambda g, input_shape: g.reshape(input_shape))
+
+
+def _expanded_shape(shape: tuple[int, ...], sizes: tuple[int, ...]) -> tuple[int, ...]:
+    extra = len(sizes) - len(shape)
+    if extra < 0:
+        raise RuntimeError(
+            f"expand(size={list(sizes)}): the number of sizes provided ({len(sizes)}) must be "
+            f"greater or equal to the number of dimensions in the tensor ({len(shape)})"
+        )
+    wanted = list(sizes)
+    for dim, n in enumerate(sizes):
+        if dim < extra:
+            if n < 0:
+                raise RuntimeError(
+                    f"The expanded size of the tensor ({n}) isn't allowed in a leading, "
+                    f"non-existing dimension {dim}"
+                )
+        elif n == -1:
+            wanted[dim] = shape[dim - extra]
+        elif n != shape[dim - extra] and shape[dim - extra] != 1:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({n}) must match the existing size "
+                f"({shape[dim - extra]}) at non-singleton dimension {dim}.  Target sizes: "
+                f"{list(sizes)}.  Tensor sizes: {list(shape)}"
+            )
+    return tuple(wanted)
+
+
+@op(view=True, function=False, varargs=True)
+def expand(xp: Any, input: Array, size: Any) -> Array:
+    """A view in which dimensions of size 1 are repeated, without a copy.
+
+    Args:
+        size: the new sizes; -1 keeps one as it is. New dimensions may be put in front.
+
+    Raises:
+        RuntimeError: a size neither fits nor is 1.
+
+    >>> import devgrad
+    >>> devgrad.tensor([[1], [2]]).expand(-1, 3)
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
+    return xp.expanded(input, _expanded_shape(input.shape, ints((size,))))
+
+
+expand.vjp(input=lambda g: g)  # the engine sums what was repeated
+
+
+@composite(out=False, varargs=True)
+def broadcast_to(input: Tensor, size: Any) -> Tensor:
+    """The same as ``input.expand(size)``."""
+    return expand.function(input, size)  # type: ignore[no-any-return]
+
+
+def expand_as(self: Tensor, other: Tensor) -> Tensor:
+    """``self.expand(other.shape)``."""
+    return expand.function(self, other._array.shape)  # type: ignore[no-any-return]
+
+
+@composite(out=False, method=False)
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The shape that tensors of these shapes broadcast to.
+
+    Raises:
+        RuntimeError: they do not.
+
+    >>> import devgrad
+    >>> devgrad.broadcast_shapes((2, 1), (3,))
+    torch.Size([2, 3])
+    """
+    found: tuple[int, ...] = ()
+    for shape in shapes:
+        shape = ints((shape,)) if not isinstance(shape, int) else (shape,)
+        problem = broadcast_mismatch(found, shape)
+        if problem:
+            raise RuntimeError(
+                f"Shape mismatch: objects cannot be broadcast to a single shape. {problem}"
+            )
+        longer, shorter = (found, shape) if len(found) >= len(shape) else (shape, found)
+        extra = len(longer) - len(shorter)
+        pairs = zip(longer[extra:], shorter, strict=True)
+        found = longer[:extra] + tuple([b if a == 1 else a for a, b in pairs])
+    return Size(found)
+
+
+@composite(out=False, method=False)
+def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
+    """Views of the tensors in the shape that they broadcast to.
+
+    Raises:
+        RuntimeError: they do not broadcast.
+    """
+    if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
+        tensors = tuple(tensors[0])
+    shape: tuple[int, ...] = ()
+    for t in tensors:
+        problem = broadcast_mismatch(shape, t._array.shape)
+        if problem:
+            raise RuntimeError(problem)
+        shape = broadcast_shapes(shape, t._array.shape)
+    return tuple([expand.function(t, tuple(shape)) for t in tensors])
+
+
+def _for_each(one: Any, doc: str) -> Any:
+    def at_least(*tensors: Any) -> Any:
+        if len(tensors) == 1 and isinstance(tensors[0], Tensor):
+            return one(tensors[0])
+        if len(tensors) == 1:
+            tensors = tuple(tensors[0])
+        return tuple([one(t) for t in tensors])
+
+    at_least.__name__ = at_least.__qualname__ = one.__name__
+    at_least.__doc__ = doc
+    return composite(at_least, out=False, method=False)
+
+
+def atleast_1d(x: Tensor) -> Tensor:
+    return x if x._array.ndim else view(x, (1,))
+
+
+def atleast_2d(x: Tensor) -> Tensor:
+    n = x._array.ndim
+    return x if n >= 2 else unsqueeze.function(x, 0) if n else view(x, (1, 1))
+
+
+def atleast_3d(x: Tensor) -> Tensor:
+    n = x._array.ndim
+    if n >= 3:
+        return x
+    if n == 0:
+        return view(x, (1, 1, 1))
+    return unsqueeze.function(unsqueeze.function(x, 0) if n == 1 else x, -1)  # type: ignore[no-any-return]
+
+
+_for_each(atleast_1d, "Each tensor with at least one dimension.")
+_for_each(atleast_2d, "Each tensor with at least two dimensions; new ones come first.")
+_for_each(atleast_3d, "Each tensor with at least three dimensions.")
+
+
+# --- another order of the dimensions --------------------------------------------------------------
+
+
+def _inverse(dims: Any) -> tuple[int, ...]:
+    inverse = [0] * len(dims)
+    for position, d in enumerate(dims):
+        inverse[d] = position
+    return tuple(inverse)
+
+
+@op(view=True, varargs=True)
+def permute(xp: Any, input: Array, dims: Any) -> Array:
+    """A view with the dimensions in another order.
+
+    Raises:
+        RuntimeError: ``dims`` does not name each dimension once.
+
+    >>> import devgrad
+    >>> devgrad.permute(devgrad.zeros(2, 3, 4), (2, 0, 1)).shape
+    torch.Size([4, 2, 3])
+    """
+    try:
+        return input.transpose(dims)
+    except ValueError:
+        if len(dims) != input.ndim:
+            raise RuntimeError(
+                "permute(sparse_coo): number of dimensions in the tensor input does not match the "
+                "length of the desired ordering of dimensions i.e. input.dim() = "
+                f"{input.ndim} is not equal to len(dims) = {len(dims)}"
+            ) from None
+        for d in dims:
+            as_dim(d, input.ndim)
+        raise RuntimeError("permute(): duplicate dims are not allowed.") from None
+
+
+permute.vjp(input=lambda g, dims: permute(g, _inverse(dims)))
+
+
+@op(view=True, aliases=("swapaxes", "swapdims"))
+def transpose(xp: Any, input: Array, dim0: int, dim1: int) -> Array:
+    """A view with two dimensions swapped.
+
+    Raises:
+        IndexError: there is no such dimension.
+
+    >>> import devgrad
+    >>> devgrad.transpose(devgrad.zeros(2, 3), 0, 1).shape
+    torch.Size([3, 2])
+    """
+    try:
+        return input.swapaxes(dim0, dim1)
+    except (ValueError, IndexError):
+        as_dim(dim0, input.ndim)
+        as_dim(dim1, input.ndim)
+        return input[...]  # a 0-dim tensor has a dimension 0 to swap with itself
+
+
+transpose.vjp(input=lambda g, dim0, dim1: transpose(g, dim0, dim1))
+
+
+@op(view=True)
+def t(xp: Any, input: Array) -> Array:
+    """The transpose of a matrix; a tensor of fewer dimensions as it is.
+
+    Raises:
+        RuntimeError: there are more than two dimensions.
+    """
+    if input.ndim > 2:
+        raise RuntimeError(
+            f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D"
+        )
+    return input.transpose()
+
+
+t.vjp(input=lambda g: t(g))
+
+
+@composite(out=False, aliases=("moveaxis",))
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """A view with dimensions moved to other places; the others keep their order.
+
+    Args:
+        source, destination: an int each, or tuples of as many ints.
+
+    Raises:
+        RuntimeError: they are not of one length, or name a dimension twice.
+
+    >>> import devgrad
+    >>> devgrad.movedim(devgrad.zeros(2, 3, 4), 0, -1).shape
+    torch.Size([3, 4, 2])
+    """
+    source = (source,) if isinstance(source, int) else tuple(source)
+    destination = (destination,) if isinstance(destination, int) else tuple(destination)
+    if len(source) != len(destination):
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({list(source)} dims) should "
+            f"contain the same number of dims as destination ({list(destination)} dims)"
+        )
+    n = input._array.ndim
+    given = {"source": source, "destination": destination}
+    for name, dims in given.items():
+        given[name] = wrapped = tuple(as_dim(d, n) for d in dims)
+        if len(set(wrapped)) != len(wrapped):
+            raise RuntimeError(f"movedim: repeated dim in `{name}` ({list(dims)})")
+    if not n:
+        return input
+    rest = iter([d for d in range(n) if d not in given["source"]])
+    moved = dict(zip(given["destination"], given["source"], strict=True))
+    order = tuple([moved[d] if d in moved else next(rest) for d in range(n)])
+    return permute.function(input, order)  # type: ignore[no-any-return]
+
+
+@composite(out=False)
+def adjoint(input: Tensor) -> Tensor:
+    """The last two dimensions swapped, and conjugated.
+
+    Raises:
+        RuntimeError: there are fewer than two dimensions.
+    """
+    if input._array.ndim < 2:
+        raise RuntimeError(
+            "tensor.adjoint() is only supported on matrices or batches of matrices. Got "
+            f"{input._array.ndim}-D tensor."
+        )
+    swapped = transpose.function(input, -2, -1)
+    return swapped.conj() if input._type.dtype.is_complex else swapped  # type: ignore[no-any-return]
+
+
+def _T(self: Tensor) -> Tensor:
+    """A view with the dimensions in reverse order."""
+    n = self._array.ndim
+    if n != 2:
+        warnings.warn(
+            "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
+            "deprecated and it will throw an error in a future release. Consider `x.mT` to "
+            "transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to "
+            "reverse the dimensions of a tensor.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return permute.function(self, tuple(range(n - 1, -1, -1)))  # type: ignore[no-any-return]
+
+
+def _mT(self: Tensor) -> Tensor:
+    """A view with the last two dimensions swapped."""
+    if self._array.ndim < 2:
+        raise RuntimeError(
+            "tensor.mT is only supported on matrices or batches of matrices. Got "
+            f"{self._array.ndim}-D tensor."
+        )
+    return transpose.function(self, -2, -1)  # type: ignore[no-any-return]
+
+
+def _H(self: Tensor) -> Tensor:
+    """The conjugate transpose of a matrix."""
+    n = self._array.ndim
+    if n not in (0, 2):
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {n}-D tensor."
+            + (" For batches of matrices, consider using tensor.mH" if n > 2 else "")
+        )
+    swapped = transpose.function(self, 0, 1) if n else self
+    return swapped.conj() if self._type.dtype.is_complex else swapped  # type: ignore[no-any-return]
+
+
+def _mH(self: Tensor) -> Tensor:
+    """The last two dimensions swapped, and conjugated."""
+    if self._array.ndim < 2:
+        raise RuntimeError(
+            "tensor.mH is only supported on matrices or batches of matrices. Got "
+            f"{self._array.ndim}-D tensor."
+        )
+    return adjoint(self)  # type: ignore[no-any-return]
+
+
+METHODS.update(
+    view=view, view_as=view_as, reshape=_reshape, reshape_as=reshape_as, unflatten=_unflatten,
+    expand_as=expand_as, T=property(_T), mT=property(_mT), H=property(_H), mH=property(_mH),
+)  # fmt: skip
