@@ -589,7 +589,7 @@ def test_changed_saved_input(lib: Any) -> None:
     if lib is devgrad:
         text = str(caught.value)
         assert f"{__file__}:{made}" in text and "z = y * y" in text
-        assert f"{__file__}:{made + 1}" in text and "y.add_(1)" in text
+        assert f"{__file__}:{made + 2}" in text and "y.add_(1)" in text
 
 
 def test_changed_saved_output(lib: Any) -> None:
@@ -959,6 +959,30 @@ def test_hooks_see_and_change_the_gradient(lib: Any) -> None:
     assert x.grad.tolist() == [13.0]
     with pytest.raises(RuntimeError, match="^cannot register a hook on a tensor that doesn't requ"):
         lib.tensor([1.0]).register_hook(print)
+
+
+def test_what_a_hook_keeps_or_gives_is_not_changed_later(lib: Any) -> None:
+    x, given = leaf(lib, 2.0), lib.tensor([5.0])
+    kept: list[Any] = []
+    handle = x.register_hook(lambda g: kept.append(g))
+    for _ in range(3):
+        (x * x * 1.0).sum().backward()
+    assert [g.tolist() for g in kept] == [[4.0]] * 3
+    handle.remove()
+    x.register_hook(lambda g: given)
+    x.grad = None
+    for _ in range(3):
+        (x * x).sum().backward()
+    assert given.tolist() == [5.0] and x.grad.tolist() == [15.0]
+
+
+def test_given_gradients_are_not_changed(lib: Any) -> None:
+    x = leaf(lib, 2.0)
+    given = [lib.tensor([1.0]), lib.tensor([10.0])]
+    lib.autograd.backward([x, x], given)
+    lib.autograd.backward([x, x * 1], given)
+    lib.autograd.grad([x, x], x, given)
+    assert [g.tolist() for g in given] == [[1.0], [10.0]] and x.grad.tolist() == [22.0]
 
 
 def test_hook_runs_once_on_the_whole_gradient(lib: Any) -> None:

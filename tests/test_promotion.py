@@ -105,9 +105,16 @@ def apply(lib: Any, name: str, a: Any, b: Any) -> Any:
 OPERATIONS = ("add", "sub", "mul", "truediv", "floordiv", "pow", "lt", "eq", "where", "where 0-dim")
 
 
+def title(dtype: Any) -> str:
+    """A dtype's name; where PyTorch has complex numbers of half precision, NumPy has the next."""
+    return str(dtype).replace("complex32", "complex64")
+
+
 def outcome(lib: Any, name: str, a: Operand, b: Operand) -> Any:
     try:
-        y = apply(lib, name, made(lib, a, 3), made(lib, b, 2))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch's of half-precision complex numbers
+            y = apply(lib, name, made(lib, a, 3), made(lib, b, 2))
     except (RuntimeError, TypeError, NotImplementedError) as error:
         return error
     return y
@@ -130,8 +137,10 @@ def test_operands_of_every_kind_meet_as_in_torch(name: str, first: Operand) -> N
                 wrong.append(f"{what}: {ours!r}, in PyTorch {theirs!r}")
         elif isinstance(ours, Exception):
             wrong.append(f"{what}: {ours!r}, in PyTorch {theirs.dtype}")
-        elif str(ours.dtype) != str(theirs.dtype) or ours.shape != tuple(theirs.shape):
+        elif title(ours.dtype) != title(theirs.dtype) or ours.shape != tuple(theirs.shape):
             wrong.append(f"{what}: {ours.dtype} {ours.shape}, in PyTorch {theirs.dtype}")
+        elif str(theirs.dtype) == "torch.complex32":
+            continue
         elif not np.allclose(ours.numpy(), theirs.resolve_conj().numpy(), rtol=1e-3):
             wrong.append(f"{what}: {ours!r}, in PyTorch {theirs!r}")
     assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong[:12])
@@ -143,7 +152,7 @@ def test_result_type(first: Operand) -> None:
     for second in OPERANDS:
         ours = devgrad.result_type(made(devgrad, first, 1), made(devgrad, second, 1))
         theirs = torch.result_type(made(torch, first, 1), made(torch, second, 1))
-        assert str(ours) == str(theirs), f"{text(first)} with {text(second)}"
+        assert title(ours) == title(theirs), f"{text(first)} with {text(second)}"
 
 
 @needs_torch
@@ -176,6 +185,8 @@ FLOATS = ("float16", "float32", "float64", "complex64", "complex128")
 @pytest.mark.parametrize("kinds", list(itertools.product(("dims", "0-dim"), repeat=2)))
 def test_gradients_have_the_dtype_of_their_operand(name: str, kinds: tuple[str, str]) -> None:
     for a, b in itertools.product(FLOATS, repeat=2):
+        if "float16" in (a, b) and "complex" in a + b:
+            continue  # PyTorch computes few of these
         found = []
         for lib in (devgrad, torch):
             x = made(lib, (kinds[0], a), 3).requires_grad_()

@@ -52,6 +52,16 @@ def trim() -> None:
             ctypes.CDLL(None).malloc_trim(0)
 
 
+def clear_free_lists() -> None:
+    """Have Python return the few thousand tuples and the like that it keeps to use again.
+
+    A collection does that; the objects are frozen first, so that it finds nothing to collect and
+    garbage that only the collector could free stays to be counted.
+    """
+    gc.freeze()
+    gc.collect()
+
+
 @workload(
     "deep_memory",
     per="graph",
@@ -85,15 +95,18 @@ def deep_memory(lib: Any, device: Any, *, depth: int = 1_000_000) -> Probe:
         was_enabled = gc.isenabled()
         gc.disable()
         try:
+            clear_free_lists()
             trim()
             before, objects = resident(), sys.getallocatedblocks()
             start = perf_counter()
             build_and_differentiate(depth)
             seconds = perf_counter() - start
+            clear_free_lists()
             left = sys.getallocatedblocks() - objects
             trim()
             after, peak = resident(), peak_resident()
         finally:
+            gc.unfreeze()
             if was_enabled:
                 gc.enable()
         return {

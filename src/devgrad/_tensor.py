@@ -370,7 +370,11 @@ class Tensor:
             self._grad = wrap(grad._array + g, self._type)
         else:
             array = grad._array
-            array += g
+            if array.size < 4096:
+                # NumPy adds into an array more slowly than it makes a small one and copies it.
+                array[...] = array + g
+            else:
+                array += g
             if grad._version is not None:
                 grad._version[0] += 1
 
@@ -412,7 +416,7 @@ class Tensor:
         >>> x.grad
         tensor([4., 6.])
         """
-        Tensor._backward(self, gradient, retain_graph, create_graph, inputs)
+        Tensor._backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     def detach(self) -> Tensor:
         """The same memory, cut off from the graph: changes show in both."""

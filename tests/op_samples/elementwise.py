@@ -17,7 +17,7 @@ def over(make: Any, *more: Any) -> Any:
     """Samples of a function of one tensor: a matrix, 0-dim, zero-size, and ``more``."""
 
     def samples() -> list[Sample]:
-        return [S(make(3, 4)), S(make()), S(make(0, 2)), S(make(2, 1, 3)), *[S(x) for x in more]]
+        return [S(make(3, 4)), S(np.array(make())), S(make(0, 2)), S(make(2, 1, 3)), *[S(x) for x in more]]
 
     return samples
 
@@ -107,10 +107,10 @@ ROWS = [
         inplace=True, node="CopysignBackward0", dtypes=REAL),
     Row("copysign", lambda: [S(normal(3), -1.0), S(normal(2, 2), 0.0), S(normal(2), -2)],
         inplace=True, node="CopysignBackward1", dtypes=REAL),
-    Row("positive", over(normal, C, INTEGERS), out=False, dtypes=("float32", "int64")),
-    Row("conj_physical", over(complex_normal), inplace=True, node="ConjPhysicalBackward0",
+    Row("positive", over(normal, C, INTEGERS), grad=False, out=False, dtypes=("float32", "int64")),
+    Row("conj_physical", lambda: [S(C), S(C[:0]), S(C[0, 0:1])], inplace=True, node="ConjPhysicalBackward0",
         dtypes=("complex64",)),
-    Row("conj", over(complex_normal), out=False, node="ConjBackward0", dtypes=("complex64",)),
+    Row("conj", lambda: [S(C), S(C[:0]), S(C[0, 0:1])], out=False, node="ConjBackward0", dtypes=("complex64",)),
     Row("angle", over(normal, C, SPECIAL), node="AngleBackward0", dtypes=FLOATS),
     Row("lerp", lambda: [S(normal(3, 4), normal(4), 0.3), S(normal(3), normal(3), 1),
                          S(normal(2, 1), normal(3), 0.75), S(C, C[::-1].copy(), 0.25)],
@@ -132,8 +132,10 @@ ROWS = [
         inplace=True, node="RoundBackward1", dtypes=("float32",)),
     unary("frac", over(halves), dtypes=("float32",)),
     unary("nan_to_num", lambda: [S(SPECIAL), S(SPECIAL, 1.0), S(SPECIAL, nan=1.0, posinf=2.0, neginf=-3.0),
-                                 S(normal(2, 3)), S(np.array([complex(NAN, 1), complex(1, INF)]))],
+                                 S(normal(2, 3))],
           node="NanToNumBackward0", dtypes=("float32", "int64", "bool")),
+    Row("nan_to_num", lambda: [S(np.array([complex(NAN, 1), complex(1, INF), 1j]))], grad=False,
+        inplace=True, dtypes=("complex64",)),  # PyTorch has no derivative of it
     unary("sin", over(normal, C, SPECIAL)),
     unary("cos", over(normal, C, SPECIAL)),
     unary("tan", over(normal, C, SPECIAL[:4])),

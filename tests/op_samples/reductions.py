@@ -6,7 +6,7 @@ import numpy as np
 
 from ._base import Row, S, Sample, complex_normal, normal
 
-NAN = float("nan")
+NAN, INF = float("nan"), float("inf")
 
 
 def dims(keepdim: bool = True) -> list[Sample]:
@@ -107,14 +107,24 @@ def spreads() -> list[Sample]:
     ]
 
 
+def across_rows() -> list[Sample]:
+    """What has no deviation of zero, where PyTorch's second derivative is NaN."""
+    return [S(normal(3, 4)), S(normal(3, 4), 1), S(normal(2, 3, 4), (1, 2), correction=0),
+            S(normal(3, 4), -1, keepdim=True), S(complex_normal(3, 4), 1)]  # fmt: skip
+
+
+def norms_at_zero() -> list[Sample]:
+    one = zeros_within()[0]
+    return [*[S(one, p) for p in (0, 1, 1.5, 2.5)], S(np.zeros((2, 3)), 2, 0), S(np.zeros(3), 3)]
+
+
 def norms() -> list[Sample]:
-    x = normal(3, 4)
-    x[1, 1] = 0
     return [
         S(normal(3, 4)),
-        *[S(x, p) for p in (0, 1, 2, 3, 2.5, float("inf"), float("-inf"), -2)
-          if p >= 0 or p == float("-inf")],
-        *[S(normal(3, 4), p, 1) for p in (0.5, 1, 1.5, 2, 3, -1, float("inf"))],
+        *[S(normal(3, 4), p) for p in (0, 1, 2, 3, 2.5, INF, -INF, -2)],
+        S(zeros_within()[0], 2),
+        S(ties(), INF, 1),
+        *[S(normal(3, 4), p, 1) for p in (0.5, 1, 1.5, 2, 3, -1, INF)],
         S(normal(2, 3, 4), 2, (0, 2), True),
         S(normal(2, 3, 4), 3, (-1,), keepdim=True),
         S(np.array(0.7), 2),
@@ -152,10 +162,14 @@ ROWS = [
     Row("count_nonzero", lambda: [*dims(keepdim=False), S(integers()), S(zeros_within()[1], 0)],
         grad=False, out=False),
     Row("var", spreads, dtypes=("float32",), node="VarBackward0"),
-    Row("std", spreads, dtypes=("float32",), node="StdBackward0"),
+    Row("std", spreads, second=False, dtypes=("float32",), node="StdBackward0"),
+    Row("std", across_rows, dtypes=("float32",)),
     Row("var_mean", spreads, method=False, out=False, dtypes=("float32",), node="VarMeanBackward0"),
-    Row("std_mean", spreads, method=False, out=False, dtypes=("float32",), node="StdMeanBackward0"),
+    Row("std_mean", spreads, second=False, method=False, out=False, dtypes=("float32",),
+        node="StdMeanBackward0"),
+    Row("std_mean", across_rows, method=False, out=False, dtypes=("float32",)),
     Row("norm", norms, dtypes=("float32",), node="LinalgVectorNormBackward0"),
+    Row("norm", norms_at_zero, second=False, dtypes=("float32",)),
     Row("norm", lambda: [S(normal(3, 4), "fro"), S(normal(3, 4), None, 1),
                          S(normal(2, 3, 4), "fro", (0, 1))], dtypes=("float32",)),
     Row("linalg.vector_norm", norms, method=False, dtypes=("float32",),

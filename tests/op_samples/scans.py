@@ -34,8 +34,9 @@ ROWS = [
         node="LogcumsumexpBackward0"),
     Row("logcumsumexp", lambda: [S(with_minus_infinity(), 1)], second=False, dtypes=("float32",)),
     Row("diff", lambda: [S(normal(3, 4)), S(normal(3, 4), 2), S(normal(3, 4), 1, 0),
-                         S(normal(3, 4), 0), S(normal(3, 2), 3), S(normal(2, 0)),
+                         S(normal(3, 2), 3), S(normal(2, 0)),
                          S(normal(3, 4), prepend=normal(3, 1), append=normal(3, 2))],
         node="SubBackward0"),
-    Row("diff", lambda: [S(ties() > 1), S(ties() > 1, 2, 0)], grad=False, dtypes=()),
+    Row("diff", lambda: [S(ties() > 1), S(ties() > 1, 2, 0), S(normal(3, 4), 0)],
+        grad=False, dtypes=()),
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 from ._engine import Arithmetic, leads_to, run
 from ._fit import fit_array
 from ._graph import Edge
-from ._modes import _ModeContext
+from ._modes import mode
 from ._provenance import INTERNAL
 
 __all__ = ["arithmetic", "backward", "grad"]
@@ -57,15 +57,18 @@ def _root_gradients(
                     "grad can be implicitly created only for real scalar outputs but got "
                     f"{kind.dtype}"
                 )
-            gradient = arithmetic["arrays"].wrap(
-                kind.xp.ones(output._array.shape, kind.array_dtype), kind
-            )
-        elif gradient._array.shape != output._array.shape:
+            one = kind.constants.get("one")
+            if one is None:
+                one = kind.constants["one"] = kind.xp.ones((), kind.array_dtype)
+            one = one.reshape(output._array.shape)
+            roots.append((edge, arithmetic["arrays"].wrap(one, kind) if on_tensors else one))
+            continue
+        if gradient._array.shape != output._array.shape:
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{index}] has a shape of {gradient.shape} and "
                 f"output[{index}] has a shape of {output.shape}."
             )
-        elif gradient.is_complex() != output.is_complex():
+        if gradient.is_complex() != output.is_complex():
             raise RuntimeError(
                 f"For complex Tensors, both grad_output and output are required to have the same "
                 f"dtype. Mismatch in dtype: grad_output[{index}] has a dtype of {gradient.dtype} "
@@ -127,8 +130,17 @@ def backward(
     if create_graph:
         warnings.warn(_CREATE_GRAPH, UserWarning, stacklevel=_user_stacklevel())
     keep = create_graph if retain_graph is None else retain_graph
-    with _ModeContext(on_tensors):
-        run(roots, arithmetic["tensors" if on_tensors else "arrays"], keep=keep)
+    _run(roots, on_tensors, keep)
+
+
+def _run(roots: Any, on_tensors: bool, keep: bool, **options: Any) -> None:
+    """Run the engine, in grad mode just if it is to record."""
+    before = mode.grad
+    mode.grad = on_tensors
+    try:
+        run(roots, arithmetic["tensors" if on_tensors else "arrays"], keep=keep, **options)
+    finally:
+        mode.grad = before
 
 
 def _user_stacklevel() -> int:
@@ -207,8 +219,7 @@ def grad(
     }
     ways = arithmetic["tensors" if on_tensors else "arrays"]
     keep = create_graph if retain_graph is None else retain_graph
-    with _ModeContext(on_tensors):
-        run(roots, ways, keep=keep, only=on_path, runs=runs, capture=capture)
+    _run(roots, on_tensors, keep, only=on_path, runs=runs, capture=capture)
     results: list[Any] = []
     for index, (x, edge) in enumerate(zip(inputs, edges, strict=True)):
         g = capture[edge.rank, edge.index]

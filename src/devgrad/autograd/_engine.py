@@ -57,35 +57,27 @@ def run(
     # rank -> [node, gradient so far, whether that is an array that nobody else holds]
     pending: dict[int, list[Any]] = {}
     released: Released | None = None
-
-    def send_to_output(edge: OutputEdge, g: Any) -> None:
-        node = edge.node
-        entry = pending.get(node.rank)
-        if entry is None:
-            entry = pending[node.rank] = [node, [None] * (node.outputs or 1), False]
-            heappush(waiting, node.rank)
-        before = entry[1][edge.index]
-        entry[1][edge.index] = g if before is None else before + g
-
-    roots = list(roots)
-    edges: Any = [edge for edge, _ in roots]
-    grads: Any = [fit(g, edge) for edge, g in roots]
+    node: Any = None
     arrived: Any = None
+
+    sources = list(roots)
+    edges: Any = [edge for edge, _ in sources]
+    grads: Any = [fit(g, edge) for edge, g in sources]
     while True:
         for edge, g in zip(edges, grads):
             if g is None or edge is None:
                 continue
             if edge.__class__ is OutputEdge:
-                send_to_output(edge, fit(g, edge))
+                _send_to_output(pending, waiting, edge, fit(g, edge))
                 continue
             if g.shape != edge.shape or g.dtype is not edge.tensor_type.array_dtype:
                 g = fit(g, edge)
             rank = edge.rank
             entry = pending.get(rank)
             if entry is None:
-                # A rule may pass on the array that it was given, or a view: those are shared.
-                # Only what it made itself, or a sum that we made, is ours to change or keep.
-                ours = not on_tensors and g is not arrived and g.base is None
+                # A rule may pass on the array that it was given, or a view: those are shared, as
+                # the roots' are. Only what it made itself, or a sum that we made, is ours.
+                ours = node is not None and not on_tensors and g is not arrived and g.base is None
                 pending[rank] = [edge, g, ours]
                 heappush(waiting, rank)
             elif entry[2]:
@@ -96,30 +88,42 @@ def run(
         if not waiting:
             return
         rank = heappop(waiting)
-        node, g, ours = pending.pop(rank)
+        node, arrived, ours = pending.pop(rank)
         if node.prehooks is not None:
-            g = _run_prehooks(node, g, arithmetic)
+            arrived = _run_prehooks(node, arrived, arithmetic)
             ours = False  # a hook may have kept it
         if capture is not None:
-            _capture(node, g, capture)
+            _capture(node, arrived, capture)
         if runs is not None and rank not in runs:
             edges = grads = ()
             continue
         if node.__class__ is AccumulateGrad:
-            node.accumulate(g, ours)
+            node.accumulate(arrived, ours)
             edges = grads = ()
             continue
-        arrived = g
         edges = node.edges
         if only is not None:
             edges = [e if e is not None and e.rank in only else None for e in edges]
-        grads = node.vjp_on_tensors(g, edges) if on_tensors else node.vjp(g, edges)
+        grads = node.vjp_on_tensors(arrived, edges) if on_tensors else node.vjp(arrived, edges)
         if node.hooks is not None:
-            grads = _run_hooks(node, grads, g, arithmetic)
-        if not keep and node.saved:
+            grads = _run_hooks(node, grads, arrived, arithmetic)
+        if not keep and node.releases and node.saved:
             if released is None:
                 released = Released(user_line())
             node.saved = released
+
+
+def _send_to_output(
+    pending: dict[int, list[Any]], waiting: list[int], edge: OutputEdge, g: Any
+) -> None:
+    """Add a gradient to those that wait for a node of several outputs."""
+    node = edge.node
+    entry = pending.get(node.rank)
+    if entry is None:
+        entry = pending[node.rank] = [node, [None] * (node.outputs or 1), False]
+        heappush(waiting, node.rank)
+    before = entry[1][edge.index]
+    entry[1][edge.index] = g if before is None else before + g
 
 
 def _capture(node: Node, g: Any, capture: dict[tuple[int, int], Any]) -> None:

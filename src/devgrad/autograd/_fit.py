@@ -3,6 +3,7 @@ promotion and real parts of complex numbers are undone."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from ._graph import Edge
@@ -10,6 +11,7 @@ from ._graph import Edge
 __all__ = ["axes_summed", "fit_array"]
 
 
+@functools.lru_cache(maxsize=4096)
 def axes_summed(given: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, ...]:
     """The axes of shape ``given`` that broadcasting added to, or stretched from, ``wanted``.
 

@@ -56,6 +56,7 @@ class Node:
     shape: Any
     tensor_type: Any
     outputs: int | None = None
+    releases = True  # whether it saves arrays, and must not run once they are given back
     # Called with the gradient that arrives, before the node runs: (index of output, function).
     prehooks: list[tuple[int, Callable[[Any], Any]]] | None = None
     hooks: dict[int, Callable[..., Any]] | None = None
@@ -71,6 +72,10 @@ class Node:
     def name(self) -> str:
         """The operation's name, ``MulBackward0``."""
         return type(self).__name__
+
+    def edge_of(self, name: str) -> Edge | None:
+        """Where the gradient of the input of this name goes."""
+        return None
 
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:

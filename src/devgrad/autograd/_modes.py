@@ -33,18 +33,20 @@ mode = _Mode()
 class _ModeContext:
     """A context manager, decorator (of functions and generators) that sets the modes."""
 
+    _before: Any = None  # (what to go back to, the _before of an enclosing use of this object)
+    _wanted: tuple[bool, bool | None]
+
     def __init__(self, grad: bool, inference: bool | None = None) -> None:
         self._wanted = (grad, inference)
-        self._before: list[tuple[bool, bool]] = []
 
     def __enter__(self) -> None:
-        self._before.append((mode.grad, mode.inference))
+        self._before = (mode.grad, mode.inference, self._before)
         mode.grad, inference = self._wanted
         if inference is not None:
             mode.inference = inference
 
     def __exit__(self, *exc: object) -> None:
-        mode.grad, mode.inference = self._before.pop()
+        mode.grad, mode.inference, self._before = self._before
 
     def clone(self) -> _ModeContext:
         """A fresh one, since one object must not be entered by two calls at once."""
@@ -101,8 +103,10 @@ class no_grad(_ModeContext):
     def __new__(cls, function: Any = None) -> Any:
         return super().__new__(cls) if function is None else cls()(function)
 
+    _wanted = (False, None)
+
     def __init__(self) -> None:
-        super().__init__(False)
+        pass
 
 
 class enable_grad(_ModeContext):
@@ -111,8 +115,10 @@ class enable_grad(_ModeContext):
     def __new__(cls, function: Any = None) -> Any:
         return super().__new__(cls) if function is None else cls()(function)
 
+    _wanted = (True, None)
+
     def __init__(self) -> None:
-        super().__init__(True)
+        pass
 
 
 class set_grad_enabled(_ModeContext):
@@ -128,7 +134,7 @@ class set_grad_enabled(_ModeContext):
 
     def __enter__(self) -> None:
         if mode.grad is self._wanted[0]:
-            self._before.append((self._at_call, mode.inference))
+            self._before = (self._at_call, mode.inference, self._before)
         else:
             super().__enter__()
 

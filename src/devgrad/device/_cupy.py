@@ -72,6 +72,26 @@ def _special(name: str) -> Any:
     return function
 
 
+def _scatter_at(name: str, target: Any, index: Any, values: Any) -> None:
+    if name != "multiply":
+        getattr(cupy, name).at(target, index, values)
+        return
+    # CuPy has no atomic product. Each round writes one value for each place that is still to be
+    # multiplied: that is, as many rounds as the most repeated place has values.
+    places = cupy.arange(target.size).reshape(target.shape)[index].reshape(-1)
+    values = cupy.broadcast_to(values, target[index].shape).reshape(-1)
+    flat = cupy.ascontiguousarray(target).reshape(-1)
+    chosen = cupy.empty(target.size, cupy.int64)
+    left = cupy.arange(places.size)
+    while left.size:
+        chosen[places[left]] = left
+        now = chosen[places[left]] == left
+        winners = left[now]
+        flat[places[winners]] *= values[winners]
+        left = left[~now]
+    target[...] = flat.reshape(target.shape)
+
+
 xp: Any = SimpleNamespace(
     **{name: value for name, value in vars(cupy).items() if not name.startswith("_")}
 )
@@ -85,6 +105,8 @@ vars(xp).update(
     strided=strided,
     expanded=cupy.broadcast_to,
     scatter_add=lambda target, index, values: cupy.add.at(target, index, values),
+    scatter_at=_scatter_at,
+    checks_bounds=False,
     masked=lambda array, mask: cupy.where(mask, array, 0),
     erf=_special("erf"),
     erfc=_special("erfc"),

@@ -15,6 +15,8 @@ which every kind of array has to offer:
 ``masked(x, mask)``  ``x`` where ``mask`` is true, zero elsewhere
 ``erf(x)``, ``erfc(x)``  the error function, and what it lacks to one
 ``scatter_add``      ``x[index] += values`` where an index may repeat
+``scatter_at``       the same with ``multiply``, ``maximum``, ``minimum``, by its name first
+``checks_bounds``    whether looking at indices is cheap (on a GPU it would wait for the GPU)
 ``accumulate``       ``(name, x, axis)``: the running maximum, minimum or logaddexp
 ``device_count()``, ``synchronize(i)``, ``device_name(i)``, ``memory_allocated(i)``
 ===================  ================================================================================
@@ -22,6 +24,7 @@ which every kind of array has to offer:
 
 from __future__ import annotations
 
+import functools
 import platform
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -99,7 +102,78 @@ def expanded(array: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _scatter_add(target: Any, index: Any, values: Any) -> None:
-    numpy.add.at(target, index, values)
+    """``target[index] += values``, where positions may repeat.
+
+    `numpy.add.at` is quick on one dimension only, so whole rows are added element by element there,
+    or, several times as quick again, as the product of a sparse matrix and ``values``.
+    """
+    if index.__class__ is not tuple:
+        index = (index,)
+    if not target.flags.c_contiguous or any(
+        i.__class__ is not slice and i.dtype.kind == "b" for i in index
+    ):
+        numpy.add.at(target, index, values)
+        return
+    first, rest = index[0], target.shape[len(index) :]
+    if len(index) > 1 and all(i.__class__ is not slice for i in index):
+        # Positions in all the leading dimensions: they are positions in one, of rows.
+        sizes = target.shape[: len(index)]
+        first = numpy.ravel_multi_index(_wrapped(index, sizes), sizes)
+        target = target.reshape(math.prod(sizes), *rest)
+    elif len(index) > 1:
+        numpy.add.at(target, index, values)
+        return
+    n, width = target.shape[0], math.prod(rest)
+    values = numpy.broadcast_to(values, first.shape + rest)
+    (rows,) = _wrapped((first.reshape(-1),), (n,))
+    if values.dtype != target.dtype:
+        values = values.astype(target.dtype)
+    if width == 1:
+        numpy.add.at(target.reshape(-1), rows, values.reshape(-1))
+        return
+    count = rows.size * width
+    if target.dtype.kind != "b" and count >= 4096 and 2 * count >= target.size:
+        sparse = sys.modules.get("scipy.sparse") or (_scipy_sparse() if count >= 1 << 20 else None)
+        if sparse is not None and target.dtype.char in "fdFDli":
+            ones = numpy.ones(rows.size, target.dtype)
+            places = sparse.csc_matrix((ones, rows, numpy.arange(rows.size + 1)), (n, rows.size))
+            target += (places @ values.reshape(rows.size, width)).reshape(target.shape)
+            return
+    flat = rows[:, None] * width + numpy.arange(width)
+    numpy.add.at(target.reshape(-1), flat.reshape(-1), values.reshape(-1))
+
+
+def _wrapped(index: Any, sizes: Any) -> Any:
+    """Positions counted from the front.
+
+    Raises:
+        IndexError: one is out of bounds.
+    """
+    result = []
+    for positions, n in zip(index, sizes, strict=True):
+        if positions.size:
+            low, high = positions.min(), positions.max()
+            if low < -n or high >= n:
+                raise IndexError(
+                    f"index {low if low < -n else high} is out of bounds for dimension 0 with size {n}"
+                )
+            if low < 0:
+                positions = numpy.where(positions < 0, positions + n, positions)
+        result.append(positions)
+    return tuple(result)
+
+
+@functools.cache
+def _scipy_sparse() -> Any:
+    """SciPy's sparse matrices, if it is installed; importing it pays where much is to be added."""
+    try:
+        return importlib.import_module("scipy.sparse")
+    except ImportError:
+        return None
+
+
+def _scatter_at(name: str, target: Any, index: Any, values: Any) -> None:
+    getattr(numpy, name).at(target, index, values)
 
 
 def masked(array: Any, mask: Any) -> Any:
@@ -134,6 +208,8 @@ vars(xp).update(
     strided=strided,
     expanded=expanded,
     scatter_add=_scatter_add,
+    scatter_at=_scatter_at,
+    checks_bounds=True,
     accumulate=lambda name, x, axis: getattr(numpy, name).accumulate(x, axis=axis),
     masked=masked,
     erf=_erf.erf,

@@ -9,6 +9,8 @@ from . import (
     comparison,
     conversion,
     elementwise,
+    inplace_views,
+    matmul,
     norms,
     pieces,
     reductions,

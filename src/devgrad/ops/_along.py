@@ -1,7 +1,7 @@
 """What operations along dimensions share: checking ``dim``, and moving values along one.
 
-The gradient of everything that *selects* along a dimension (max, sort, topk, median, …) is the same:
-it goes back to where the values were taken from. `take_along` and `put_along` are those two
+The gradient of everything that *selects* along a dimension (max, sort, topk, median, …) is the
+same: it goes back to where the values were taken from. `take_along` and `put_along` are those two
 directions, and each is the other's derivative.
 """
 
@@ -115,9 +115,9 @@ def check_nonempty(name: str, input: Tensor, dims: Any, whole: bool) -> None:
         return
     if whole:
         error = IndexError if name.startswith("arg") else RuntimeError
-        tail = "" if name.startswith("arg") else " Specify the reduction dim with the 'dim' argument."
         raise error(
-            f"{name}(): Expected reduction dim to be specified for input.numel() == 0.{tail}"
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+            "reduction dim with the 'dim' argument."
         )
     for d in dims:
         if shape[d] == 0:
@@ -171,7 +171,7 @@ def take_along(
 def put_along(
     xp: Any, input: Array, indices: Array, shape: Any, dim: int, keepdim: bool, repeats: bool
 ) -> Array:
-    """Zeros of ``shape``, with ``input`` added at ``indices`` along ``dim``: take_along's transpose."""
+    """Zeros of ``shape``, with ``input`` added at ``indices`` along ``dim``: `take_along` back."""
     if not shape:
         return input.reshape(())
     if not keepdim:

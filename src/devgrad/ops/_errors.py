@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..autograd._graph import Node, Released
+from ..autograd._graph import AccumulateGrad, Node, Released
 from ..autograd._provenance import line_of, user_line
 from ..device import device_of_array, dtype_of_array
 
@@ -78,7 +78,13 @@ def modified(
     of_output = node.tensor_type if node.outputs is None else node.tensor_type[0]
     kind = of_output.device.types[array.dtype]
     title = node.name()
-    source = f", which is output 0 of {title.removesuffix('Backward0')}" if name == "out" else ""
+    edge = node.edge_of(name)
+    source = ""
+    if name == "out":
+        source = f", which is output 0 of {title.removesuffix('Backward0')}"
+    elif edge is not None and edge.node.__class__ is not AccumulateGrad:
+        origin = edge.node.name().removesuffix("Backward0")
+        source = f", which is output {edge.index} of {origin}"
     changed = line_of(version[1])
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace "

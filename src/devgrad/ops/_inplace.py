@@ -154,14 +154,16 @@ def _check_castable(result: Tensor, target: Tensor) -> None:
 
 
 def _keep_original(node: Node, tensor: Tensor) -> None:
-    """Have the node save a copy of what ``tensor`` holds now, if it saved that."""
-    array = tensor._array
-    if any(e.__class__ is tuple and len(e) == 3 and e[0] is array for e in node.saved):
+    """Have the node save a copy of what ``tensor`` holds now, if it saved that as its first
+    operand. As another operand, ``x.mul_(x)``, its loss is found out by the derivative."""
+    op = getattr(node, "op", None)
+    if op is None or not op.tensors or op.tensors[0].name not in op.saved_names:
+        return
+    index = op.saved_names.index(op.tensors[0].name)
+    entry, array = node.saved[index], tensor._array
+    if entry.__class__ is tuple and entry[0] is array:
         original = (array.copy(), [0, None], 0)
-        node.saved = tuple(
-            original if e.__class__ is tuple and len(e) == 3 and e[0] is array else e
-            for e in node.saved
-        )
+        node.saved = (*node.saved[:index], original, *node.saved[index + 1 :])
 
 
 def _point_to_output(node: Node, tensor: Tensor, result: Tensor) -> None:

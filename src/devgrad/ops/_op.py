@@ -84,6 +84,10 @@ class OpNode(Node):
     __slots__ = ()
     op: Op
 
+    def edge_of(self, name: str) -> Edge | None:
+        """Where the gradient of the input of this name goes."""
+        return dict(zip(self.op.edge_names, self.edges, strict=False)).get(name)
+
     def saved_values(self) -> dict[str, Any]:
         """What was saved, by name; arrays as tensors that know where they come from.
 
@@ -207,17 +211,23 @@ class Op:
         self.saved_names = tuple(dict.fromkeys(asked))
         arrays = {p.name for p in self.parameters if p.kind != "plain"} | set(self.output_names)
         self.saved_arrays = tuple(n for n in self.saved_names if n in arrays)
+        self.node_class.releases = bool(self.saved_arrays)
         return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         first = args[0] if self.variadic is None else next(iter(args[0]))
-        for x in (first, *args[1:]):
+        if not isinstance(first, Tensor):
+            xp = array_namespace(first)
+            if xp is not None:
+                return self.forward(xp, *args, **kwargs)
+        # A number stands first, as in where(mask, 0.0, g): what follows decides.
+        for x in args[1:] if not isinstance(first, Tensor) else ():
             if isinstance(x, Tensor):
-                return self.function(*args, **kwargs)
-        xp = array_namespace(first)
-        if xp is None:
-            xp = next(n for n in map(array_namespace, args) if n is not None)
-        return self.forward(xp, *args, **kwargs)
+                break
+            xp = array_namespace(x)
+            if xp is not None:
+                return self.forward(xp, *args, **kwargs)
+        return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<devgrad op {self.name}>"

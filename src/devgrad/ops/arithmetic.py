@@ -113,6 +113,12 @@ true_div.vjp(
 )
 
 
+def _refuse_zero(input: Array, other: Array) -> None:
+    """Integers cannot be divided by zero - where there is one to divide."""
+    if input.dtype.kind in "iub" and input.size and (other == 0).any():
+        raise RuntimeError("ZeroDivisionError: an integer was to be divided by zero")
+
+
 @op(promotes=True, node="DivBackward2", function=False, method=False)
 def _div_rounded(xp: Any, input: Array, other: Array, rounding_mode: str) -> Array:
     if input.dtype.kind in "iub":

@@ -327,8 +327,7 @@ def bitwise_not(xp: Any, input: Array) -> Array:
     return xp.invert(input)
 
 
-@composite(function=False, out=False)
-def __invert__(self: Tensor) -> Tensor:
+def _invert(self: Tensor) -> Tensor:
     """``~x``: `bitwise_not`."""
     if self.dtype.kind in "fc":
         raise TypeError(
@@ -409,6 +408,7 @@ def bitwise_right_shift(xp: Any, input: Array, other: Array) -> Array:
 
 
 METHODS.update(
+    __invert__=_invert,
     __rlshift__=lambda self, other: bitwise_left_shift.function(other, self),
     __rrshift__=lambda self, other: bitwise_right_shift.function(other, self),
 )

@@ -54,7 +54,8 @@ def magnitude_power(xp: Any, input: Array, q: float) -> Array:
 def _real(x: Any) -> Any:
     if x.dtype.kind != "c":
         return x
-    return cast(x, magnitude_power(x, 0.0)._type.array_dtype if isinstance(x, Tensor) else x.real.dtype)
+    kind = x._type.dtype.to_real() if isinstance(x, Tensor) else None
+    return cast(x, x.real.dtype if kind is None else kind.array_dtype)
 
 
 def _signed_power_rule(g: Any, input: Any, q: float) -> Any:

@@ -24,7 +24,8 @@ from ._inplace import write_into
 from ._op import FUNCTIONS, Array, composite, op
 from .scans import products_of_others
 
-__all__ = ["count_of", "even_share", "mean_dim", "spread", "sum_dim", "total", "with_dims"]
+__all__ = ["count_of", "even_share", "mean_dim", "share_of_mean", "spread", "sum_dim", "total",
+           "with_dims"]  # fmt: skip
 
 
 def count_of(shape: Any, dims: Any) -> int:
@@ -33,6 +34,11 @@ def count_of(shape: Any, dims: Any) -> int:
     for d in dims:
         count *= shape[d]
     return count
+
+
+def share_of_mean(g: Any, shape: Any, dims: Any) -> Any:
+    """The gradient of a mean, divided among the elements that it was taken of, if any."""
+    return g / (count_of(shape, dims) or 1)
 
 
 def with_dims(array: Any, shape: Any, dims: Any) -> Any:
@@ -57,6 +63,8 @@ def total(xp: Any, x: Any, axis: Any, keepdim: bool, dtype: Any = None) -> Any:
 @op(name="sum", node="SumBackward0", function=False, method=False)
 def sum_all(xp: Any, input: Array, dtype: Any = None) -> Array:
     """The sum of all elements."""
+    if dtype is None and input.dtype.char in "fdFD":
+        return xp.add.reduce(input, None)
     return total(xp, input, None, False, dtype)
 
 
@@ -74,7 +82,7 @@ def spread(xp: Any, input: Array, shape: Any, dims: Any, keepdim: bool) -> Array
     """Something reduced, repeated over the dimensions that it was reduced over: sum's transpose."""
     if not keepdim and input.shape != ():
         input = with_dims(input, shape, dims)
-    return xp.broadcast_to(input, shape)
+    return xp.expanded(input, shape)
 
 
 sum_dim.vjp(
@@ -114,7 +122,8 @@ def sum(
         return write_into("sum", sum, out, (input, dim, keepdim), {"dtype": dtype})
     if dim is None and keepdim is False:
         return sum_all.function(input, None if dtype is None else dtype.array_dtype)
-    return sum_dim.function(input, many_dims("sum", input, dim, keepdim), keepdim, array_dtype(dtype))
+    dims = many_dims("sum", input, dim, keepdim)
+    return sum_dim.function(input, dims, keepdim, None if dtype is None else dtype.array_dtype)
 
 
 def _mean(xp: Any, x: Any, axis: Any, keepdim: bool, dtype: Any) -> Any:
@@ -129,6 +138,8 @@ def _mean(xp: Any, x: Any, axis: Any, keepdim: bool, dtype: Any) -> Any:
 @op(name="mean", node="MeanBackward0", function=False, method=False)
 def mean_all(xp: Any, input: Array, dtype: Any = None) -> Array:
     """The mean of all elements."""
+    if dtype is None and input.dtype.char in "fdFD":
+        return xp.add.reduce(input, None) / input.size
     return _mean(xp, input, None, False, dtype)
 
 
@@ -140,12 +151,12 @@ def mean_dim(xp: Any, input: Array, dims: Any, keepdim: bool, dtype: Any = None)
 
 mean_all.vjp(
     input=lambda g, input_shape: expand_to(
-        g / count_of(input_shape, range(len(input_shape))), input_shape
+        share_of_mean(g, input_shape, range(len(input_shape))), input_shape
     )
 )
 mean_dim.vjp(
     input=lambda g, input_shape, dims, keepdim: spread(
-        g / count_of(input_shape, dims), input_shape, dims, keepdim
+        share_of_mean(g, input_shape, dims), input_shape, dims, keepdim
     )
 )
 
@@ -296,7 +307,8 @@ def prod(
     check_tensor("prod", input)
     if dim is None:
         return prod_all.function(input, array_dtype(dtype))
-    return prod_dim.function(input, one_dim("prod", input, dim, keepdim), keepdim, array_dtype(dtype))
+    dim = one_dim("prod", input, dim, keepdim)
+    return prod_dim.function(input, dim, keepdim, array_dtype(dtype))
 
 
 # --- extremes -------------------------------------------------------------------------------------
@@ -371,7 +383,9 @@ min_dim.vjp(
 )
 
 
-def _extreme(name: str, whole: Any, along: Any, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
+def _extreme(
+    name: str, whole: Any, along: Any, input: Any, dim: Any, keepdim: bool, other: Any
+) -> Any:
     check_tensor(name, input)
     if isinstance(dim, Tensor):
         other = dim

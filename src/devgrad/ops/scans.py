@@ -73,15 +73,15 @@ recurrence.vjp(
 # --- sums and products ----------------------------------------------------------------------------
 
 
-def _scan(function: Any, x: Any, dim: int, reverse: bool) -> Any:
+def _scan(name: str, x: Any, dim: int, reverse: bool) -> Any:
     if not x.ndim:
         return x.copy()
-    return _flipped(function(_flipped(x, dim, reverse), axis=dim, dtype=x.dtype), dim, reverse)
+    return _flipped(getattr(_flipped(x, dim, reverse), name)(axis=dim, dtype=x.dtype), dim, reverse)
 
 
 @op(name="cumsum", function=False, method=False)
 def _cumsum(xp: Any, input: Array, dim: int, reverse: bool) -> Array:
-    return _scan(xp.cumsum, input, dim, reverse)
+    return _scan("cumsum", input, dim, reverse)
 
 
 _cumsum.vjp(input=lambda g, dim, reverse: _cumsum(g, dim, not reverse))
@@ -89,7 +89,7 @@ _cumsum.vjp(input=lambda g, dim, reverse: _cumsum(g, dim, not reverse))
 
 @op(name="cumprod", function=False, method=False)
 def _cumprod(xp: Any, input: Array, dim: int, reverse: bool) -> Array:
-    return _scan(xp.cumprod, input, dim, reverse)
+    return _scan("cumprod", input, dim, reverse)
 
 
 def _cumprod_rule(g: Any, input: Any, dim: int, reverse: bool) -> Any:
@@ -305,6 +305,8 @@ def diff(
         raise RuntimeError("diff expects prepend or append to be the same dimension as input")
     if len(parts) > 1:
         input = FUNCTIONS[""]["cat"](parts, dim)
+    if n == 0:
+        return input.clone()
     for _ in range(n):
         length = input.shape[dim]
         if length == 0:

@@ -110,7 +110,7 @@ def _along(name: str, operation: Any, input: Any, dim: Any, dtype: DType | None)
             f"\"{name}_{last}kernel_impl\" not implemented for '{kind.title}'. Give dtype=, or "
             "convert first: x.float()"
         )
-    return operation.function(input, dim)  # type: ignore[no-any-return]
+    return operation.function(input, dim)
 
 
 @composite(namespaces=("", "special"))

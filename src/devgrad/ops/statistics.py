@@ -20,7 +20,7 @@ from ._along import (
 )
 from ._op import Array, composite, op
 from .norms import magnitude_power
-from .reductions import count_of, even_share, mean_dim, spread
+from .reductions import count_of, even_share, mean_dim, share_of_mean, spread
 from .sorting import argsorted, sort_dim
 
 __all__: list[str] = []
@@ -33,8 +33,13 @@ def _moments(xp: Any, x: Any, dims: Any, correction: float) -> tuple[Any, Any]:
     """Variance and mean, with the dimensions kept."""
     wide = x.astype(xp.float32) if x.dtype.itemsize == 2 else x
     count = count_of(x.shape, dims)
-    mean = xp.true_divide(xp.add.reduce(wide, axis=dims, keepdims=True), count)
-    off = xp.subtract(wide, mean)
+    # Taken from one of the elements, so that the variance of equal ones is zero to the last bit:
+    # a standard deviation that is nearly zero would have a gradient made of rounding errors.
+    first = wide[tuple([slice(1) if i in dims else slice(None) for i in range(x.ndim)])]
+    off = xp.subtract(wide, first)
+    shift = xp.true_divide(xp.add.reduce(off, axis=dims, keepdims=True), count)
+    off = xp.subtract(off, shift)
+    mean = first + shift if count else shift
     squares = off.real**2 + off.imag**2 if x.dtype.kind == "c" else xp.multiply(off, off)
     freedom = max(count - correction, 0)
     variance = xp.true_divide(xp.add.reduce(squares, axis=dims, keepdims=True), freedom)
@@ -92,7 +97,7 @@ def _std_rule(
 
 
 def _mean_part(g: Any, shape: Any, dims: Any, keepdim: bool) -> Any:
-    return spread(g / count_of(shape, dims), shape, dims, keepdim)
+    return spread(share_of_mean(g, shape, dims), shape, dims, keepdim)
 
 
 def _pair_rule(first: Any, second: Any) -> Any:
@@ -380,6 +385,15 @@ def _ranks(xp: Any, ordered: Array, q: Array, interpolation: str, skip_nan: bool
     return below, xp.ceil(rank).astype(xp.int64), weight
 
 
+@op(node="SqueezeBackward4", function=False, method=False)
+def _in_shape(xp: Any, input: Array, shape: Any) -> Array:
+    """Quantiles in the shape that is asked for."""
+    return input.reshape(shape)
+
+
+_in_shape.vjp(input=lambda g, input_shape: reshaped(g, input_shape))
+
+
 def _quantile(
     name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolation: str, skip_nan: bool
 ) -> Tensor:
@@ -420,8 +434,8 @@ def _quantile(
     high = take_along.function(ordered, above, last, True, True)
     found = low + (high - low) * weight if interpolation in ("linear", "midpoint") else low
     if q.ndim == 0:
-        return reshaped.function(found, tuple(kept))
-    return reshaped.function(moved.function(found, -1, 0), (*q.shape, *kept))
+        return _in_shape.function(found, tuple(kept))
+    return _in_shape.function(moved.function(found, -1, 0), (*q.shape, *kept))
 
 
 @composite

@@ -1,0 +1,903 @@
+"""Products of matrices and vectors.
+
+The dtypes of operands have to be equal, as in PyTorch: nothing is promoted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._tensor import Tensor
+from ._errors import broadcast_mismatch, describe
+from ._formula import conj
+from ._layout import as_dim
+from ._op import METHODS, Array, composite, op
+from ._promotion import NotAnOperand, operand_fallback, same_device
+from .arithmetic import add, mul
+from .views import broadcast_shapes, permute, reshape, transpose, unsqueeze, view
+
+__all__ = ["bmm", "dot", "matmul", "mm", "mv"]
+
+
+def _by(shape: Any) -> str:
+    return "x".join(map(str, shape))
+
+
+_C_NAMES = {"f2": "c10::Half", "f4": "float", "f8": "double", "c8": "c10::complex<float>", "c16":
+            "c10::complex<double>", "i1": "signed char", "i2": "short", "i4": "int", "i8":
+            "long long", "u1": "unsigned char", "b1": "bool"}  # fmt: skip
+
+
+def _one_dtype(a: Array, b: Array) -> None:
+    if a.dtype != b.dtype:
+        first, second = (_C_NAMES.get(x.dtype.str[1:], x.dtype.name) for x in (a, b))
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {first} != {second}. Convert "
+            "one: x.to(y.dtype)"
+        )
+    if a.dtype.kind == "b":
+        raise NotImplementedError("\"addmm_impl_cpu_\" not implemented for 'Bool'")
+
+
+# --- matrices and vectors ---------------------------------------------------------------------------
+
+
+@op
+def mm(xp: Any, input: Array, mat2: Array) -> Array:
+    """The product of two matrices.
+
+    Args:
+        input: n×m. mat2: m×p, of the same dtype.
+
+    Returns:
+        n×p.
+
+    Raises:
+        RuntimeError: they are no matrices, or do not fit together.
+
+    >>> import devgrad
+    >>> devgrad.mm(devgrad.tensor([[1.0, 2.0]]), devgrad.tensor([[3.0], [4.0]]))
+    tensor([[11.]])
+    """
+    if input.ndim != 2:
+        raise RuntimeError(f"self must be a matrix: mm() was given one of shape {input.shape}")
+    if mat2.ndim != 2:
+        raise RuntimeError(f"mat2 must be a matrix: mm() was given one of shape {mat2.shape}")
+    if input.shape[1] != mat2.shape[0]:
+        raise RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({_by(input.shape)} and {_by(mat2.shape)})"
+        )
+    if input.dtype is not mat2.dtype or input.dtype.kind == "b":
+        _one_dtype(input, mat2)
+    return xp.dot(input, mat2)
+
+
+# `.T` of a matrix and `@` mean the same on arrays and tensors, and are quicker than operations.
+mm.vjp(
+    input=lambda g, mat2: g @ conj(mat2).T,
+    mat2=lambda g, input: conj(input).T @ g,
+)
+
+
+@op
+def mv(xp: Any, input: Array, vec: Array) -> Array:
+    """The product of a matrix n×m and a vector of m elements.
+
+    Raises:
+        RuntimeError: they are no such things.
+    """
+    if input.ndim != 2 or vec.ndim != 1:
+        raise RuntimeError(
+            f"vector + matrix @ vector expected, got {vec.ndim}, {input.ndim}, {vec.ndim}"
+        )
+    if input.shape[1] != vec.shape[0]:
+        raise RuntimeError(
+            f"size mismatch, got input ({input.shape[0]}), mat ({_by(input.shape)}), vec "
+            f"({vec.shape[0]})"
+        )
+    if input.dtype is not vec.dtype or input.dtype.kind == "b":
+        _one_dtype(input, vec)
+    return xp.dot(input, vec)
+
+
+mv.vjp(
+    input=lambda g, vec: outer_product(g, conj(vec)),
+    vec=lambda g, input: mv(conj(input).T, g),
+)
+
+
+def _two_vectors(name: str, a: Array, b: Array) -> None:
+    if a.ndim != 1 or b.ndim != 1:
+        raise RuntimeError(f"1D tensors expected, but got {a.ndim}D and {b.ndim}D tensors")
+    if a.dtype != b.dtype:
+        titles = {"float16": "Half", "float32": "Float", "float64": "Double", "int64": "Long",
+                  "int32": "Int", "complex64": "ComplexFloat", "complex128": "ComplexDouble"}  # fmt: skip
+        first, second = (titles.get(x.dtype.name, x.dtype.name) for x in (a, b))
+        raise RuntimeError(
+            f"{name} : expected both vectors to have same dtype, but found {first} and {second}"
+        )
+    if a.shape != b.shape:
+        raise RuntimeError(
+            f"inconsistent tensor size, expected tensor [{a.shape[0]}] and src [{b.shape[0]}] to "
+            f"have the same number of elements, but got {a.shape[0]} and {b.shape[0]} elements "
+            "respectively"
+        )
+    if a.dtype.kind == "b":
+        raise NotImplementedError("\"dot\" not implemented for 'Bool'")
+
+
+@op
+def dot(xp: Any, input: Array, tensor: Array) -> Array:
+    """The product of two vectors, 0-dim. Complex ones are not conjugated: see `vdot`.
+
+    Raises:
+        RuntimeError: they are no vectors of one length and dtype.
+
+    >>> import devgrad
+    >>> devgrad.dot(devgrad.tensor([1.0, 2.0]), devgrad.tensor([3.0, 4.0]))
+    tensor(11.)
+    """
+    _two_vectors("dot", input, tensor)
+    return xp.dot(input, tensor)
+
+
+dot.vjp(input=lambda g, tensor: g * conj(tensor), tensor=lambda g, input: g * conj(input))
+
+
+@op
+def vdot(xp: Any, input: Array, other: Array) -> Array:
+    """The product of two vectors, the first conjugated."""
+    _two_vectors("vdot", input, other)
+    return xp.dot(conj(input), other)
+
+
+vdot.vjp(input=lambda g, other: conj(g) * other, other=lambda g, input: g * input)
+
+
+@op(function=False, method=False, node="MulBackward0")
+def outer_product(xp: Any, input: Array, vec2: Array) -> Array:
+    """Every product of an element of one vector and one of another."""
+    return xp.multiply(input[:, None], vec2[None, :])
+
+
+outer_product.vjp(
+    input=lambda g, vec2: mv(g, conj(vec2)), vec2=lambda g, input: mv(g.T, conj(input))
+)
+
+
+@composite(aliases=("ger",))
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """Every product of an element of one vector and one of another, as a matrix.
+
+    Raises:
+        RuntimeError: they are no vectors.
+
+    >>> import devgrad
+    >>> devgrad.outer(devgrad.tensor([1, 2]), devgrad.tensor([3, 4]))
+    tensor([[3, 4],
+            [6, 8]])
+    """
+    for name, x in (("self", input), ("vec2", vec2)):
+        if x._array.ndim != 1:
+            raise RuntimeError(
+                f"outer: Expected 1-D argument {name}, but got {x._array.ndim}-D"
+            )
+    return mul.function(view(input, (-1, 1)), vec2)  # type: ignore[no-any-return]
+
+
+# --- batches ----------------------------------------------------------------------------------------
+
+
+def _check_batches(a: Array, b: Array) -> None:
+    for name, x in (("batch1", a), ("batch2", b)):
+        if x.ndim != 3:
+            raise RuntimeError(f"{name} must be a 3D tensor: it has shape {x.shape}")
+    if b.shape[:2] != (a.shape[0], a.shape[2]):
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a.shape[0]}, "
+            f"{a.shape[2]}] but got: [{b.shape[0]}, {b.shape[1]}]."
+        )
+    _one_dtype(a, b)
+
+
+@op
+def bmm(xp: Any, input: Array, mat2: Array) -> Array:
+    """The products of two batches of as many matrices: b×n×m and b×m×p give b×n×p.
+
+    Raises:
+        RuntimeError: they have other shapes.
+    """
+    _check_batches(input, mat2)
+    return xp.matmul(input, mat2)
+
+
+bmm.vjp(
+    input=lambda g, mat2: bmm(g, transpose(conj(mat2), 1, 2)),
+    mat2=lambda g, input: bmm(transpose(conj(input), 1, 2), g),
+)
+
+
+@op(name="_matmul_rows", node="UnsafeViewBackward0", function=False, method=False)
+def _rows(xp: Any, input: Array, other: Array) -> Array:
+    """Any number of dimensions by a matrix: one product of matrices."""
+    *front, m = input.shape
+    if m != other.shape[0]:
+        rows = 1
+        for n in front:
+            rows *= n
+        raise RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{m} and {_by(other.shape)})"
+        )
+    _one_dtype(input, other)
+    if not input.size:
+        return xp.zeros((*front, other.shape[1]), input.dtype)
+    return xp.dot(input.reshape((-1, m)), other).reshape((*front, other.shape[1]))
+
+
+def _flat_product(input: Any, g: Any) -> Any:
+    """The sum over all rows of the outer product of a row of ``input`` and one of ``g``."""
+    n = 1
+    for size in g.shape[:-1]:
+        n *= size
+    return conj(input).reshape((n, input.shape[-1])).T @ g.reshape((n, g.shape[-1]))
+
+
+_rows.vjp(
+    input=lambda g, other: _rows(g, conj(other).T),
+    other=lambda g, input: _flat_product(input, g),
+)
+
+
+@op(name="_matmul_batches", node="UnsafeViewBackward0", function=False, method=False)
+def _batches(xp: Any, input: Array, other: Array) -> Array:
+    """Batches of matrices; the dimensions in front of the last two are broadcast."""
+    a, b = input.shape, other.shape
+    problem = broadcast_mismatch(a[:-2], b[:-2])
+    if problem:
+        raise RuntimeError(f"{problem}. matmul() was given batches of shapes {a[:-2]} and {b[:-2]}")
+    if a[-1] != b[-2]:
+        batch = 1
+        for n in broadcast_shapes(a[:-2], b[:-2]):
+            batch *= n
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{batch}, {a[-1]}] "
+            f"but got: [{batch}, {b[-2]}]."
+        )
+    _one_dtype(input, other)
+    return xp.matmul(input, other)
+
+
+_batches.vjp(
+    input=lambda g, other: _batches(g, transpose(conj(other), -2, -1)),
+    other=lambda g, input: _batches(transpose(conj(input), -2, -1), g),
+)
+
+
+def _matmul(input: Any, other: Any) -> Any:
+    if not isinstance(input, Tensor) or not isinstance(other, Tensor):
+        for position, (name, x) in enumerate((("input", input), ("other", other)), 1):
+            if not isinstance(x, Tensor):
+                raise NotAnOperand(
+                    f"matmul(): argument '{name}' (position {position}) must be Tensor, not "
+                    f"{type(x).__name__}"
+                )
+    a, b = input._array.ndim, other._array.ndim
+    if a == 2 == b:
+        return mm.function(input, other)
+    if a == 0 or b == 0:
+        raise RuntimeError(
+            f"both arguments to matmul need to be at least 1D, but they are {a}D and {b}D"
+        )
+    if a == 1 == b:
+        return dot.function(input, other)
+    if a == 2 and b == 1:
+        return mv.function(input, other)
+    if a == 1:
+        row = unsqueeze.function(input, 0)
+        product = mm.function(row, other) if b == 2 else _batches.function(row, other)
+        if b == 2:
+            return product.squeeze(0)
+        return reshape(product, (*product._array.shape[:-2], product._array.shape[-1]))
+    if b == 1:
+        column = unsqueeze.function(other, 1)
+        m = other._array.shape[0]
+        if input._array.shape[-1] != m:
+            rows = 1
+            for n in input._array.shape[:-1]:
+                rows *= n
+            raise RuntimeError(
+                f"size mismatch, got input ({rows}), mat ({rows}x{input._array.shape[-1]}), vec ({m})"
+            )
+        product = _rows.function(input, column)
+        return reshape(product, product._array.shape[:-1])
+    return (_rows if b == 2 else _batches).function(input, other)
+
+
+@composite
+def matmul(input: Tensor, other: Tensor) -> Tensor:
+    """``input @ other``: the product of vectors, matrices or batches of matrices.
+
+    Args:
+        input, other: two vectors give a 0-dim tensor; a matrix and a vector, or a vector and a
+            matrix, a vector; two matrices a matrix. With more dimensions the last two are those
+            of matrices, and the ones in front are broadcast.
+
+    Raises:
+        RuntimeError: the shapes do not fit, or the dtypes differ.
+
+    >>> import devgrad
+    >>> devgrad.matmul(devgrad.tensor([[1.0, 2.0], [3.0, 4.0]]), devgrad.tensor([1.0, 1.0]))
+    tensor([3., 7.])
+    """
+    return _matmul(input, other)  # type: ignore[no-any-return]
+
+
+class _ArrayOperands:
+    """What `operand_fallback` calls with an array wrapped as a constant."""
+
+    name = "matmul"
+
+    def __init__(self, swapped: bool) -> None:
+        self.swapped = swapped
+
+    def function(self, a: Tensor, b: Tensor) -> Any:
+        return _matmul(b, a) if self.swapped else _matmul(a, b)
+
+
+def _operator(swapped: bool) -> Any:
+    fallback: Any = _ArrayOperands(swapped)
+
+    def product(self: Tensor, other: Any) -> Any:
+        if isinstance(other, Tensor):
+            return _matmul(other, self) if swapped else _matmul(self, other)
+        if isinstance(other, (bool, int, float, complex)):
+            return NotImplemented
+        return operand_fallback(fallback, (self, other))
+
+    product.__name__ = product.__qualname__ = "__rmatmul__" if swapped else "__matmul__"
+    product.__doc__ = matmul.__doc__
+    return product
+
+
+METHODS["__matmul__"] = _operator(False)
+METHODS["__rmatmul__"] = _operator(True)
+
+
+# --- products added to something ------------------------------------------------------------------
+
+
+def _scaled(x: Array, factor: Any) -> Array:
+    return x if factor == 1 else (x * factor).astype(x.dtype)
+
+
+def _plus(xp: Any, input: Array, product: Array, beta: Any, alpha: Any) -> Array:
+    """``beta * input + alpha * product``; ``input`` is not looked at where beta is 0."""
+    extra = product.ndim - input.ndim
+    for dim, n in enumerate(input.shape):
+        if extra < 0 or n not in (1, product.shape[dim + extra]):
+            wanted = product.shape[dim + extra] if extra >= 0 else product.shape
+            raise RuntimeError(
+                f"The expanded size of the tensor ({wanted}) must match the existing size ({n}) "
+                f"at non-singleton dimension {dim + extra}.  Target sizes: {list(product.shape)}.  "
+                f"Tensor sizes: {list(input.shape)}"
+            )
+    _one_dtype(input, product)
+    if input.dtype.kind in "iu" and (isinstance(beta, float) or isinstance(alpha, float)):
+        name = "beta" if isinstance(beta, float) else "alpha"
+        raise RuntimeError(
+            f"For integral input tensors, argument {name} must not be a floating point number."
+        )
+    product = _scaled(product, alpha)
+    return product if beta == 0 else xp.add(_scaled(input, beta), product, out=product)
+
+
+def _times(x: Any, factor: Any) -> Any:
+    if factor == 1:
+        return x
+    return x * (factor.conjugate() if isinstance(factor, complex) else factor)
+
+
+@op(inplace=True)
+def addmm(xp: Any, input: Array, mat1: Array, mat2: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
+    """``beta * input + alpha * (mat1 @ mat2)``.
+
+    Args:
+        input: broadcasts to n×p. mat1: n×m. mat2: m×p.
+
+    Raises:
+        RuntimeError: shapes do not fit.
+    """
+    for name, x in (("mat1", mat1), ("mat2", mat2)):
+        if x.ndim != 2:
+            raise RuntimeError(f"{name} must be a matrix, got {x.ndim}-D tensor")
+    return _plus(xp, input, mm.forward(xp, mat1, mat2), beta, alpha)
+
+
+addmm.vjp(
+    input=lambda g, beta: _times(g, beta),
+    mat1=lambda g, mat2, alpha: _times(g @ conj(mat2).T, alpha),
+    mat2=lambda g, mat1, alpha: _times(conj(mat1).T @ g, alpha),
+)
+
+
+@op(inplace=True)
+def addmv(xp: Any, input: Array, mat: Array, vec: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
+    """``beta * input + alpha * (mat @ vec)``."""
+    if mat.ndim == 2 and vec.ndim == 1 and (
+        mat.shape[1] != vec.shape[0] or input.shape not in ((), (1,), mat.shape[:1])
+    ):
+        raise RuntimeError(
+            f"size mismatch, got input ({input.size}), mat ({_by(mat.shape)}), vec ({vec.shape[0]})"
+        )
+    return _plus(xp, input, mv.forward(xp, mat, vec), beta, alpha)
+
+
+addmv.vjp(
+    input=lambda g, beta: _times(g, beta),
+    mat=lambda g, vec, alpha: _times(outer_product(g, conj(vec)), alpha),
+    vec=lambda g, mat, alpha: _times(mv(conj(mat).T, g), alpha),
+)
+
+
+@op(inplace=True)
+def addr(xp: Any, input: Array, vec1: Array, vec2: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
+    """``beta * input + alpha * outer(vec1, vec2)``."""
+    for name, x in (("vec1", vec1), ("vec2", vec2)):
+        if x.ndim != 1:
+            raise RuntimeError(f"addr: Expected 1-D argument {name}, but got {x.ndim}-D")
+    return _plus(xp, input, outer_product.forward(xp, vec1, vec2), beta, alpha)
+
+
+addr.vjp(
+    input=lambda g, beta: _times(g, beta),
+    vec1=lambda g, vec2, alpha: _times(mv(g, conj(vec2)), alpha),
+    vec2=lambda g, vec1, alpha: _times(mv(g.T, conj(vec1)), alpha),
+)
+
+
+@op(inplace=True)
+def baddbmm(
+    xp: Any, input: Array, batch1: Array, batch2: Array, *, beta: Any = 1, alpha: Any = 1
+) -> Array:
+    """``beta * input + alpha * bmm(batch1, batch2)``."""
+    return _plus(xp, input, bmm.forward(xp, batch1, batch2), beta, alpha)
+
+
+baddbmm.vjp(
+    input=lambda g, beta: _times(g, beta),
+    batch1=lambda g, batch2, alpha: _times(bmm(g, transpose(conj(batch2), 1, 2)), alpha),
+    batch2=lambda g, batch1, alpha: _times(bmm(transpose(conj(batch1), 1, 2), g), alpha),
+)
+
+
+@op(inplace=True)
+def addbmm(
+    xp: Any, input: Array, batch1: Array, batch2: Array, *, beta: Any = 1, alpha: Any = 1
+) -> Array:
+    """``beta * input + alpha * (the sum of bmm(batch1, batch2) over the batch)``."""
+    _check_batches(batch1, batch2)
+    # The sum of products is one product of the matrices laid side by side.
+    wide = xp.swapaxes(batch1, 0, 1).reshape((batch1.shape[1], -1))
+    tall = batch2.reshape((-1, batch2.shape[2]))
+    return _plus(xp, input, xp.dot(wide, tall), beta, alpha)
+
+
+addbmm.vjp(
+    input=lambda g, beta: _times(g, beta),
+    batch1=lambda g, batch2, alpha: _times(_batches(g, transpose(conj(batch2), 1, 2)), alpha),
+    batch2=lambda g, batch1, alpha: _times(_batches(transpose(conj(batch1), 1, 2), g), alpha),
+)
+
+
+@composite(method=False, out=False, namespaces=("nn.functional",))
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``input @ weight.T + bias``.
+
+    Args:
+        input: any number of dimensions, the last of size m. weight: n×m, or m elements.
+        bias: n elements.
+
+    Raises:
+        RuntimeError: the sizes do not fit.
+
+    >>> import devgrad
+    >>> devgrad.nn.functional.linear(devgrad.tensor([1.0, 2.0]), devgrad.tensor([[3.0, 4.0]]))
+    tensor([11.])
+    """
+    if weight._array.ndim == 1:
+        product = _matmul(input, weight)
+        return product if bias is None else add.function(product, bias)  # type: ignore[no-any-return]
+    turned = weight.t()
+    ndim = input._array.ndim
+    if bias is None:
+        return _matmul(input, turned)  # type: ignore[no-any-return]
+    if ndim == 2:
+        return addmm.function(bias, input, turned)  # type: ignore[no-any-return]
+    if ndim == 1:
+        rows = unsqueeze.function(input, 0)
+        return view(addmm.function(bias, rows, turned), (turned._array.shape[1],))
+    *front, m = input._array.shape
+    count = 1
+    for n in front:
+        count *= n
+    flat = addmm.function(bias, reshape(input, (count, m)), turned)
+    return view(flat, (*front, turned._array.shape[1]))
+
+
+# --- any indices ----------------------------------------------------------------------------------
+
+
+@composite
+def inner(input: Tensor, other: Tensor) -> Tensor:
+    """Products summed over the last dimension of both.
+
+    Raises:
+        RuntimeError: the last dimensions differ.
+
+    >>> import devgrad
+    >>> devgrad.inner(devgrad.tensor([1, 2, 3]), devgrad.tensor([0, 2, 1]))
+    tensor(7)
+    """
+    a, b = input._array.shape, other._array.shape
+    if not a or not b:
+        return mul.function(input, other)  # type: ignore[no-any-return]
+    if a[-1] != b[-1]:
+        raise RuntimeError(
+            "inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(a)} and {list(b)}"
+        )
+    return tensordot(input, other, ([-1], [-1]))  # type: ignore[no-any-return]
+
+
+@composite(method=False)
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
+    """Products summed over several dimensions of both.
+
+    Args:
+        dims: how many: the last of ``a`` and the first of ``b``; or two lists of dimensions.
+
+    Raises:
+        RuntimeError: sizes differ, or the lists have different lengths.
+
+    >>> import devgrad
+    >>> devgrad.tensordot(devgrad.ones(2, 3), devgrad.ones(3, 2), 1)
+    tensor([[3., 3.],
+            [3., 3.]])
+    """
+    n, m = a._array.ndim, b._array.ndim
+    if isinstance(dims, Tensor):
+        dims = dims.tolist()
+    if isinstance(dims, int):
+        if dims < 0:
+            raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
+        if dims > min(n, m):
+            raise RuntimeError(
+                f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}"
+            )
+        first, second = list(range(n - dims, n)), list(range(dims))
+    else:
+        first, second = ([d] if isinstance(d, int) else list(d) for d in dims)
+    if len(first) != len(second):
+        raise RuntimeError("both dimension lists should have same length")
+    p, q = [as_dim(d, n) for d in first], [as_dim(d, m) for d in second]
+    for name, d in ((p, "a"), (q, "b")):
+        if len(set(name)) != len(name):
+            raise RuntimeError(f"a dimension of {d} appears multiple times in the list of dims")
+    inner_size = 1
+    for i, j, d, e in zip(p, q, first, second, strict=True):
+        x, y = a._array.shape[i], b._array.shape[j]
+        if x != y:
+            raise RuntimeError(
+                f"contracted dimensions need to match, but first has size {x} in dim {d} and "
+                f"second has size {y} in dim {e}"
+            )
+        inner_size *= x
+    rest_a = [d for d in range(n) if d not in p]
+    rest_b = [d for d in range(m) if d not in q]
+    shape = [a._array.shape[d] for d in rest_a] + [b._array.shape[d] for d in rest_b]
+    rows = columns = 1
+    for d in rest_a:
+        rows *= a._array.shape[d]
+    for d in rest_b:
+        columns *= b._array.shape[d]
+    left = reshape(permute.function(a, (*rest_a, *p)), (rows, inner_size))
+    right = reshape(permute.function(b, (*q, *rest_b)), (inner_size, columns))
+    return view(mm.function(left, right), tuple(shape))
+
+
+@composite
+def kron(input: Tensor, other: Tensor) -> Tensor:
+    """The Kronecker product: every element of ``input`` times the whole of ``other``.
+
+    >>> import devgrad
+    >>> devgrad.kron(devgrad.tensor([1, 2]), devgrad.tensor([1, 1]))
+    tensor([1, 1, 2, 2])
+    """
+    a, b = input._array.shape, other._array.shape
+    n = max(len(a), len(b))
+    a, b = (1,) * (n - len(a)) + a, (1,) * (n - len(b)) + b
+    first = reshape(input, [x for size in a for x in (size, 1)])
+    second = reshape(other, [x for size in b for x in (1, size)])
+    return reshape(mul.function(first, second), [x * y for x, y in zip(a, b, strict=True)])  # type: ignore[no-any-return]
+
+
+def _cheapest(sizes: list[int]) -> dict[tuple[int, int], int]:
+    """Where to cut each chain of matrices i..j so that the fewest multiplications are done."""
+    n = len(sizes) - 1
+    cost = {(i, i): 0 for i in range(n)}
+    cut: dict[tuple[int, int], int] = {}
+    for length in range(1, n):
+        for i in range(n - length):
+            j = i + length
+            options = [
+                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+                for k in range(i, j)
+            ]
+            cost[i, j], cut[i, j] = min(options)
+    return cut
+
+
+def _chain(matrices: list[Tensor]) -> Tensor:
+    cut = _cheapest([matrices[0]._array.shape[0], *[m._array.shape[1] for m in matrices]])
+
+    def product(i: int, j: int) -> Tensor:
+        if i == j:
+            return matrices[i]
+        k = cut[i, j]
+        return mm.function(product(i, k), product(k + 1, j))  # type: ignore[no-any-return]
+
+    return product(0, len(matrices) - 1)
+
+
+@composite(method=False, namespaces=("linalg",))
+def multi_dot(tensors: Any) -> Tensor:
+    """The product of several matrices, in the order that takes the fewest multiplications.
+
+    Args:
+        tensors: two or more; the first and the last may be vectors.
+
+    Raises:
+        RuntimeError: there are fewer, or they do not fit together.
+    """
+    tensors = list(tensors)
+    if len(tensors) < 2:
+        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
+    same_device(tensors, "multi_dot")
+    row, column = tensors[0]._array.ndim == 1, tensors[-1]._array.ndim == 1
+    if row:
+        tensors[0] = unsqueeze.function(tensors[0], 0)
+    if column:
+        tensors[-1] = unsqueeze.function(tensors[-1], -1)
+    for position, x in enumerate(tensors):
+        if x._array.ndim != 2:
+            ends = position in (0, len(tensors) - 1)
+            what = ("first" if position == 0 else "last") if ends else str(position)
+            raise RuntimeError(
+                f"multi_dot(): the {what} tensor must be {'1D or ' if ends else ''}2D but got "
+                f"{x._array.ndim}D"
+            )
+    for position, (x, y) in enumerate(zip(tensors, tensors[1:], strict=False)):
+        if x._array.shape[1] != y._array.shape[0]:
+            raise RuntimeError(
+                f"multi_dot(): tensors {position} and {position + 1} with shapes {list(x.shape)} "
+                f"and {list(y.shape)} cannot be multiplied"
+            )
+    product = _chain(tensors)
+    shape = product._array.shape[int(row) : 2 - int(column)]
+    return view(product, shape)
+
+
+@composite(method=False)
+def chain_matmul(*matrices: Any) -> Tensor:
+    """The product of several matrices, in the order that takes the fewest multiplications.
+
+    PyTorch calls it deprecated in favour of ``linalg.multi_dot``.
+    """
+    if len(matrices) == 1 and isinstance(matrices[0], (tuple, list)):
+        matrices = tuple(matrices[0])
+    for x in matrices:
+        if x._array.ndim != 2:
+            raise RuntimeError(f"Tensor dimension is {x._array.ndim}, expected 2 instead.")
+    return matrices[0] if len(matrices) == 1 else multi_dot(matrices)  # type: ignore[no-any-return]
+
+
+# --- einsum -----------------------------------------------------------------------------------------
+
+
+def _sublists(args: Any) -> tuple[str, list[Tensor]]:
+    """NumPy's other way to call it, ``einsum(a, [0, 1], b, [1, 2], [0, 2])``, as an equation."""
+
+    def letters(indices: Any) -> str:
+        return "".join(
+            "..." if i is Ellipsis else chr(ord("A") + i) if i < 26 else chr(ord("a") + i - 26)
+            for i in indices
+        )
+
+    operands, inputs, rest = [], [], list(args)
+    while len(rest) >= 2:
+        operands.append(rest.pop(0))
+        inputs.append(letters(rest.pop(0)))
+    return ",".join(inputs) + (f"->{letters(rest[0])}" if rest else ""), operands
+
+
+def _subscripts(equation: str, operands: list[Tensor]) -> tuple[list[list[str]], list[str]]:
+    """The indices of each operand and of the result; ``...`` is spelled out as ``.0``, ``.1``, …"""
+    equation = equation.replace(" ", "")
+    left, arrow, right = equation.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(operands):
+        more = "fewer" if len(terms) > len(operands) else "more"
+        raise RuntimeError(
+            f"einsum(): {more} operands were provided than specified in the equation"
+        )
+    found: list[list[str]] = []
+    for position, (term, x) in enumerate(zip(terms, operands, strict=True)):
+        found.append(_indices(term, x._array.ndim, position))
+    dots = max((sum(1 for i in labels if i[0] == ".") for labels in found), default=0)
+    all_dots = [f".{i}" for i in range(dots)]
+    for labels in found:  # broadcasting aligns them at the end
+        own = [i for i in labels if i[0] == "."]
+        for i, new in zip(own, all_dots[dots - len(own) :], strict=True):
+            labels[labels.index(i)] = f"{new}#"
+        labels[:] = [i.rstrip("#") for i in labels]
+    if arrow:
+        output: list[str] = []
+        for part in [*right.replace("...", ".")]:
+            if part == ".":
+                output += all_dots
+                continue
+            if part in output:
+                raise RuntimeError(
+                    f"einsum(): output subscript {part} appears more than once in the output"
+                )
+            if not any(part in labels for labels in found):
+                raise RuntimeError(
+                    f"einsum(): output subscript {part} does not appear in the equation for any "
+                    "input operand"
+                )
+            output.append(part)
+    else:
+        letters = [i for labels in found for i in labels if i[0] != "."]
+        output = all_dots + sorted(i for i in set(letters) if letters.count(i) == 1)
+    return found, output
+
+
+def _indices(term: str, ndim: int, position: int) -> list[str]:
+    before, dots, after = term.partition("...")
+    for letter in before + after:
+        if not (letter.isascii() and letter.isalpha()):
+            raise RuntimeError(
+                f"einsum(): invalid subscript given at index {term.index(letter)} in the equation "
+                f"string, subscripts must be in [a-zA-Z]: {letter!r}"
+            )
+    named = len(before) + len(after)
+    if named > ndim or (not dots and named < ndim):
+        also = "" if dots else " and no ellipsis was given"
+        raise RuntimeError(
+            f"einsum(): the number of subscripts in the equation ({named}) "
+            f"{'is more than' if dots else 'does not match'} the number of dimensions ({ndim}) for "
+            f"operand {position}{also}"
+        )
+    return [*before, *[f".{i}" for i in range(ndim - named)], *after]
+
+
+def _without_repeats(x: Tensor, labels: list[str], position: int) -> tuple[Tensor, list[str]]:
+    """``ii`` as a diagonal."""
+    labels = list(labels)
+    for label in list(labels):
+        while labels.count(label) > 1:
+            i = labels.index(label)
+            j = labels.index(label, i + 1)
+            if x._array.shape[i] != x._array.shape[j]:
+                raise RuntimeError(
+                    f"einsum(): subscript {label} is repeated for operand {position} but the "
+                    f"sizes don't match, {x._array.shape[j]} != {x._array.shape[i]}"
+                )
+            x = x.diagonal(0, i, j)
+            labels = [k for d, k in enumerate(labels) if d not in (i, j)] + [label]
+    return x, labels
+
+
+def _contract(
+    a: Tensor, of_a: list[str], b: Tensor, of_b: list[str], keep: set[str]
+) -> tuple[Tensor, list[str]]:
+    """Two operands as one: indices that are in both and not needed any more are summed over."""
+    size_a = dict(zip(of_a, a._array.shape, strict=True))
+    size_b = dict(zip(of_b, b._array.shape, strict=True))
+    for x, sizes, other in ((0, size_a, size_b), (1, size_b, size_a)):
+        # What only one has, or has at full size, and nobody needs, is summed at once.
+        gone = [i for i in sizes if i not in keep and (i not in other or other[i] == 1 != sizes[i])]
+        if gone:
+            if x == 0:
+                a = a.sum([of_a.index(i) for i in gone])
+                of_a = [i for i in of_a if i not in gone]
+            else:
+                b = b.sum([of_b.index(i) for i in gone])
+                of_b = [i for i in of_b if i not in gone]
+            for i in gone:
+                del sizes[i]
+    # An index of size 1 against a larger one is broadcast: as if only the larger had it.
+    for i in [i for i in of_a if i in size_b and size_a[i] != size_b[i]]:
+        if size_a[i] == 1:
+            a, of_a = a.squeeze(of_a.index(i)), [k for k in of_a if k != i]
+            del size_a[i]
+        else:
+            b, of_b = b.squeeze(of_b.index(i)), [k for k in of_b if k != i]
+            del size_b[i]
+    batch = [i for i in of_a if i in size_b and i in keep]
+    summed = [i for i in of_a if i in size_b and i not in keep]
+    # (An index that a size of 1 was dropped from may be needed no longer: sum it in the end.)
+    only_a = [i for i in of_a if i not in size_b]
+    only_b = [i for i in of_b if i not in size_a]
+
+    def volume(indices: list[str], sizes: dict[str, int]) -> int:
+        n = 1
+        for i in indices:
+            n *= sizes[i]
+        return n
+
+    order_a, order_b = [*batch, *only_a, *summed], [*batch, *summed, *only_b]
+    left = a if order_a == of_a else permute.function(a, tuple(of_a.index(i) for i in order_a))
+    right = b if order_b == of_b else permute.function(b, tuple(of_b.index(i) for i in order_b))
+    n, rows = volume(batch, size_a), volume(only_a, size_a)
+    inside, columns = volume(summed, size_a), volume(only_b, size_b)
+    shape = [size_a[i] for i in (*batch, *only_a)] + [size_b[i] for i in only_b]
+    if batch:
+        product = bmm.function(reshape(left, (n, rows, inside)), reshape(right, (n, inside, columns)))
+    else:
+        product = mm.function(reshape(left, (rows, inside)), reshape(right, (inside, columns)))
+    return view(product, tuple(shape)), [*batch, *only_a, *only_b]
+
+
+@composite(method=False, out=False)
+def einsum(equation: Any, *operands: Any) -> Tensor:
+    """Sums of products, by Einstein's convention: ``einsum("ij,jk->ik", a, b)``.
+
+    Args:
+        equation: an index for each dimension of each operand; what comes after ``->`` stays, the
+            other indices are summed over. ``...`` stands for dimensions that are broadcast.
+            Without ``->``, indices that appear once stay, in alphabetical order. Operands are
+            contracted from left to right.
+
+    Raises:
+        RuntimeError: the equation does not fit the operands.
+
+    >>> import devgrad
+    >>> devgrad.einsum("ii", devgrad.eye(3))
+    tensor(3.)
+    """
+    if not isinstance(equation, str):
+        equation, operands = _sublists((equation, *operands))
+    elif len(operands) == 1 and isinstance(operands[0], (tuple, list)):
+        operands = operands[0]
+    tensors = list(operands)
+    if not tensors:
+        raise RuntimeError("einsum(): must provide at least one operand")
+    same_device(tensors, "einsum")
+    labels, output = _subscripts(equation, tensors)
+    sizes: dict[str, int] = {}
+    for position, (x, own) in enumerate(zip(tensors, labels, strict=True)):
+        tensors[position], labels[position] = _without_repeats(x, own, position)
+        for label, n in zip(labels[position], tensors[position]._array.shape, strict=True):
+            seen = sizes.get(label, 1)
+            if n not in (1, seen) and seen != 1:
+                raise RuntimeError(
+                    f"einsum(): subscript {label} has size {n} for operand {position} which does "
+                    f"not broadcast with previously seen size {seen}. The operands are "
+                    f"{', '.join(describe(t) for t in operands)}"
+                )
+            sizes[label] = n if seen == 1 else seen
+    result, have = tensors[0], labels[0]
+    for position in range(1, len(tensors)):
+        later = {i for own in labels[position + 1 :] for i in own}
+        result, have = _contract(
+            result, have, tensors[position], labels[position], later | set(output)
+        )
+    gone = [d for d, i in enumerate(have) if i not in output]
+    if gone:
+        result = result.sum(gone)
+        have = [i for i in have if i in output]
+    wanted = tuple(have.index(i) for i in output)
+    if wanted != tuple(range(len(wanted))) or result is tensors[0]:
+        result = permute.function(result, wanted)
+    return result
