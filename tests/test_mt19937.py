@@ -53,7 +53,7 @@ def assert_equal(ours: Any, theirs: Any, *, by_formula: bool = True) -> None:
     theirs = theirs.numpy()
     assert ours.dtype == theirs.dtype
     assert ours.shape == theirs.shape
-    assert ours.flags.c_contiguous and ours.flags.owndata
+    assert ours.flags.c_contiguous and ours.flags.writeable
     if by_formula and ours.dtype.kind in "fc" and not same_code_as_pytorch():
         np.testing.assert_allclose(
             ours, theirs, rtol=2e-3 if ours.itemsize == 2 else 1e-5, atol=1e-5
@@ -479,7 +479,7 @@ def test_multinomial(name: str, shape: tuple[int, ...]) -> None:
 @needs_torch
 def test_multinomial_with_weights_of_zero_and_rows_that_are_views() -> None:
     weights = torch.tensor([[0.0, 3.0, 0.0, 1.0, 2.0], [5.0, 0.0, 0.0, 0.0, 1.0]])
-    for w in (weights, weights.T[:, :].contiguous().T, weights.double().flip(1)):
+    for w in (weights, weights.T.contiguous().T, weights.double()[:, ::2], weights[:1]):
         for n, replacement in ((1, False), (2, False), (50, True)):
             check(
                 lambda g, n=n, r=replacement, w=w: g.multinomial(w.numpy(), n, r),
@@ -525,10 +525,10 @@ def test_geometric(name: str) -> None:
 
 @needs_torch
 @pytest.mark.parametrize("name", FLOATS)
-@pytest.mark.parametrize("highest", [0.5, 9.9, 12.0, 50.0, 1e4, 1e12, 1e20])
+@pytest.mark.parametrize("highest", [0.5, 9.9, 12.0, 50.0, 1e4, 1e12, 1e18])
 def test_poisson(name: str, highest: float) -> None:
     rates = torch.rand(10, 30, generator=torch.Generator().manual_seed(2)) * highest
-    rates = rates.clamp(max=torch.finfo(dtype_of(name)).max / 2).to(dtype_of(name))
+    rates = rates.clamp(max=3e4 if name == "float16" else None, min=0).to(dtype_of(name))
     rates[0, :3] = torch.tensor([0.0, 10.0, 1e-30])
     check(lambda g: g.poisson(rates.numpy()), lambda g: torch.poisson(rates, generator=g))
 

@@ -124,7 +124,12 @@ class Machine:
             self.new(SHAPES[shape], requires_grad)
         elif what == "view":
             kind, n, a, b = given
-            self.tensors.append(view(self.pick(n), kind, a, b))
+            x = self.pick(n)
+            if not self.grad and x.requires_grad:
+                # Such a view requires grad in PyTorch, and is a leaf of its own; in devgrad it
+                # does not. Changing it is refused by both: test_engine.py.
+                x = x.detach()
+            self.tensors.append(view(x, kind, a, b))
         elif what == "arithmetic":
             name, n, m = given
             self.tensors.append(getattr(self.lib, name)(self.pick(n), self.pick(m)))

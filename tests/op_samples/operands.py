@@ -159,7 +159,6 @@ ROWS = [
             S(2.0, normal(2, 3)),
             S(3, normal(3)),
             S(2, np.arange(4)),
-            S(0.0, normal(2) ** 2),
             S(0, np.array([0.0, 1.0, 2.0])),
             S(1j, normal(3)),
             S(2, complex_normal(2, 3)),

@@ -136,7 +136,32 @@ def norms() -> list[Sample]:
     ]  # fmt: skip
 
 
+def refused_dims() -> list[Sample]:
+    return [S(normal(3, 4), 2), S(normal(3, 4), (0, 0)), S(normal(3, 4), (0, -2)),
+            S(normal(3, 4), -3), S(np.array(0.7), 1), S(normal(3, 4), "a"),
+            S(normal(3, 4), 1.5)]  # fmt: skip
+
+
+def refused_extremes() -> list[Sample]:
+    return [S(normal(0, 3)), S(normal(0, 3), 0), S(complex_normal(2, 2)), S(normal(3, 4), 2)]
+
+
 ROWS = [
+    *[Row(name, refused_dims, grad=False, out=False, dtypes=("float32",))
+      for name in ("sum", "mean", "amax", "var", "nansum", "count_nonzero", "logsumexp")],
+    *[Row(name, refused_extremes, grad=False, out=False)
+      for name in ("max", "min", "amax", "amin", "argmax", "argmin")],
+    Row("max", lambda: [S(normal(3, 4), (0, 1))], grad=False, out=False),
+    Row("argmax", lambda: [S(integers() > 1), S(normal(3, 4), (0, 1))], grad=False, out=False),
+    *[Row(name, lambda: [S(integers()), S(integers() > 1, 0)], grad=False, out=False, method=False)
+      for name in ("mean", "nanmean", "var", "std_mean", "norm", "linalg.vector_norm")],
+    Row("aminmax", lambda: [S(normal(0, 3)), S(normal(0, 3), dim=0)], grad=False, out=False),
+    Row("median", lambda: [S(normal(2, 0), 1), S(normal(2, 0), 0)], grad=False, out=False),
+    Row("quantile", lambda: [S(normal(3), 1.5), S(normal(0), 0.5), S(integers(), 0.5),
+                             S(normal(3), np.array([1.5]))], grad=False, out=False),
+    Row("linalg.vector_norm", lambda: [S(normal(2, 0), INF), S(normal(2, 0), INF, 1),
+                                       S(normal(2, 0), "fro")],
+        grad=False, method=False, out=False),
     Row("sum", sums, node="SumBackward0"),
     Row("sum", integer_sums, grad=False, dtypes=()),
     Row("nansum", lambda: [*dims(), S(with_nan()), S(with_nan(), 1)]),

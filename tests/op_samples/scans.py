@@ -20,6 +20,11 @@ def with_minus_infinity() -> np.ndarray:
 
 
 ROWS = [
+    Row("cumsum", lambda: [S(normal(3), 1), S(normal(3), -2), S(normal(3), 1.5)], grad=False,
+        out=False),
+    Row("cummax", lambda: [S(complex_normal(2, 2), 0)], grad=False, out=False),
+    Row("diff", lambda: [S(np.array(0.7)), S(normal(3), -1),
+                         S(normal(3, 3), prepend=normal(3))], grad=False, out=False),
     Row("cumsum", lambda: [*along(), S(complex_normal(3, 4), 0)], inplace=True,
         node="CumsumBackward0"),
     Row("cumsum", lambda: [S(np.arange(6).reshape(2, 3) > 1, 1), S(np.arange(6, dtype="int32"), 0),

@@ -19,6 +19,8 @@ def infinite() -> np.ndarray:
 
 
 ROWS = [
+    *[Row(name, lambda: [S(normal(3), 1), S(np.arange(3), 0), S(complex_normal(2, 2), 1)],
+          grad=False, out=False) for name in ("softmax", "log_softmax")],
     Row("softmax", along, dtypes=("float32",), node="SoftmaxBackward0"),
     Row("log_softmax", along, dtypes=("float32",), node="LogSoftmaxBackward0"),
     Row("softmax", lambda: [S(infinite(), 1)], dtypes=("float32",)),

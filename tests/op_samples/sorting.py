@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._base import Row, S, Sample, normal, positive
+from ._base import Row, S, Sample, complex_normal, normal, positive
 from .reductions import ties, with_nan
 
 
@@ -22,6 +22,21 @@ def ordered() -> np.ndarray:
 
 
 ROWS = [
+    Row("sort", lambda: [S(normal(3), 1), S(complex_normal(2, 2))], grad=False, out=False),
+    Row("topk", lambda: [S(normal(3), 4), S(normal(3), -1)], grad=False, out=False),
+    Row("kthvalue", lambda: [S(normal(3), 4), S(normal(3), 0)], grad=False, out=False),
+    Row("unique", lambda: [S(np.zeros((0, 2)), dim=1)], grad=False, out=False),
+    Row("searchsorted", lambda: [
+        S(ordered(), normal(3), side="foo"), S(ordered(), normal(3), side="left", right=True),
+        S(normal(2, 2), normal(2)), S(normal(2, 2), 3.0), S(np.array(0.7), normal(2)),
+        S(ordered(), normal(2), sorter=np.array([1])),
+    ], grad=False, method=False, out=False),
+    Row("bucketize", lambda: [S(normal(2), normal(2, 2))], grad=False, method=False, out=False),
+    Row("bincount", lambda: [S(np.array([-1])), S(np.array([[1]])), S(normal(3)),
+                             S(np.array([1]), minlength=-1), S(np.array([1]), normal(2))],
+        grad=False, out=False),
+    Row("histc", lambda: [S(normal(3), 0), S(normal(3), 4, 3, 1), S(with_nan(), 3)], grad=False,
+        out=False),
     Row("sort", along, node="SortBackward0"),
     Row("sort", lambda: [S(ties(), stable=True), S(ties(), dim=0, descending=True, stable=True),
                          S(ties() > 1, stable=True, dim=1)], grad=False),

@@ -8,7 +8,7 @@ it as an `Arithmetic`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
@@ -49,8 +49,8 @@ def run(
         arithmetic: what the gradients are.
         keep: whether nodes keep their saved tensors for another pass.
         only: ranks of the nodes that matter; nothing is sent to others. None means all.
-        runs: ranks of the nodes that run; others only pass on what ``capture`` asks for.
         capture: gradients to collect: ``(rank, index of output)`` -> None, filled in here.
+        runs: given with ``capture``: ranks of the nodes that run, not only captured.
     """
     on_tensors, fit = arithmetic.on_tensors, arithmetic.fit
     waiting: list[int] = []  # a heap of ranks
@@ -59,10 +59,7 @@ def run(
     released: Released | None = None
     node: Any = None
     arrived: Any = None
-
-    sources = list(roots)
-    edges: Any = [edge for edge, _ in sources]
-    grads: Any = [fit(g, edge) for edge, g in sources]
+    edges, grads = zip(*roots, strict=True)
     while True:
         for edge, g in zip(edges, grads):
             if g is None or edge is None:
@@ -73,44 +70,46 @@ def run(
             if g.shape != edge.shape or g.dtype is not edge.tensor_type.array_dtype:
                 g = fit(g, edge)
             rank = edge.rank
-            entry = pending.get(rank)
-            if entry is None:
+            if rank not in pending:
                 # A rule may pass on the array that it was given, or a view: those are shared, as
                 # the roots' are. Only what it made itself, or a sum that we made, is ours.
-                ours = node is not None and not on_tensors and g is not arrived and g.base is None
+                ours = not on_tensors and g is not arrived and g.base is None and node is not None
                 pending[rank] = [edge, g, ours]
                 heappush(waiting, rank)
-            elif entry[2]:
+                continue
+            entry = pending[rank]
+            if entry[2]:
                 entry[1] += g
             else:
                 entry[1] = entry[1] + g
                 entry[2] = not on_tensors
-        if not waiting:
-            return
-        rank = heappop(waiting)
-        node, arrived, ours = pending.pop(rank)
-        if node.prehooks is not None:
-            arrived = _run_prehooks(node, arrived, arithmetic)
-            ours = False  # a hook may have kept it
-        if capture is not None:
-            _capture(node, arrived, capture)
-        if runs is not None and rank not in runs:
-            edges = grads = ()
-            continue
-        if node.__class__ is AccumulateGrad:
-            node.accumulate(arrived, ours)
-            edges = grads = ()
-            continue
-        edges = node.edges
-        if only is not None:
-            edges = [e if e is not None and e.rank in only else None for e in edges]
+        while True:  # until a node has gradients to send on
+            if not waiting:
+                return
+            rank = heappop(waiting)
+            node, arrived, ours = pending.pop(rank)
+            if node.prehooks is not None:
+                arrived = _run_prehooks(node, arrived, arithmetic)
+            if capture is not None:
+                _capture(node, arrived, capture)
+                if rank not in runs:  # type: ignore[operator]
+                    continue
+            if node.__class__ is AccumulateGrad:
+                node.accumulate(arrived, ours)
+                continue
+            break
+        edges = node.edges if only is None else _wanted(node.edges, only)
         grads = node.vjp_on_tensors(arrived, edges) if on_tensors else node.vjp(arrived, edges)
         if node.hooks is not None:
             grads = _run_hooks(node, grads, arrived, arithmetic)
-        if not keep and node.releases and node.saved:
+        if not keep and node.saved:
             if released is None:
                 released = Released(user_line())
             node.saved = released
+
+
+def _wanted(edges: Sequence[Edge | None], only: set[int]) -> list[Edge | None]:
+    return [e if e is not None and e.rank in only else None for e in edges]
 
 
 def _send_to_output(

@@ -168,8 +168,9 @@ class AccumulateGrad(Node):
         leaf = self.leaf()
         if leaf is not None:
             leaf._accumulate(g, owned)
-            for hook in list((self.post_hooks or {}).values()):
-                hook(leaf)
+            if self.post_hooks:
+                for hook in list(self.post_hooks.values()):
+                    hook(leaf)
 
     def where(self) -> str:
         return "a leaf"

@@ -55,9 +55,9 @@ class MersenneTwister(Distributions):
     Example:
         >>> generator = MersenneTwister(seed=0)
         >>> generator.uniform((2,), np.dtype(np.float32))  # torch.manual_seed(0); torch.rand(2)
-        array([0.49625659, 0.7682218 ], dtype=float32)
+        array([0.4962566, 0.7682218], dtype=float32)
         >>> generator.normal((2,), np.dtype(np.float32))
-        array([-0.4339632 ,  0.84873116], dtype=float32)
+        array([-0.29050925, -1.0703703 ], dtype=float32)
     """
 
     def __init__(self, seed: int = DEFAULT_SEED) -> None:
@@ -98,7 +98,7 @@ class MersenneTwister(Distributions):
         with self._lock:
             self._initial_seed = number % 2**64
             self._legacy_seeding(number % 2**32)
-            self._start_of_block = 0
+            self._next_when_spent = 0  # what PyTorch's "next" says when no word is left
             self._normal: float | None = None
             self._float_normal: float | None = None
         return self
@@ -143,7 +143,7 @@ class MersenneTwister(Distributions):
             state["words"] = words
             if position == _WORDS:
                 state["left"] = 1
-                state["next"] = self._start_of_block
+                state["next"] = self._next_when_spent
             else:
                 state["left"] = _WORDS + 1 - position
                 state["next"] = position
@@ -192,7 +192,8 @@ class MersenneTwister(Distributions):
         fields = np.ascontiguousarray(state).reshape(-1).view(_STATE)[0]
         left, position = int(fields["left"]), int(fields["next"])
         ends_block = left == 1 and position <= _WORDS
-        if not fields["seeded"] or not (ends_block or (0 < position == _WORDS + 1 - left)):
+        within_block = 0 < position < _WORDS and left == _WORDS + 1 - position
+        if not fields["seeded"] or not (ends_block or within_block):
             raise RuntimeError(
                 "Invalid mt19937 state. These bytes were not written by get_state() of a CPU "
                 "generator, or were changed since."
@@ -201,7 +202,7 @@ class MersenneTwister(Distributions):
             self._initial_seed = int(fields["initial_seed"])
             words = fields["words"].astype(np.uint32)
             _set_words_and_position(self._bits, words, _WORDS if ends_block else position)
-            self._start_of_block = position if ends_block else _WORDS
+            self._next_when_spent = position if ends_block else _WORDS
             has_normal, has_float_normal = fields["has_double_normal"], fields["has_float_normal"]
             self._normal = float(fields["double_normal"]) if has_normal else None
             self._float_normal = float(fields["float_normal"]) if has_float_normal else None
@@ -227,14 +228,14 @@ class MersenneTwister(Distributions):
 
     def _words(self, count: int) -> Array:
         if count:
-            self._start_of_block = _WORDS
+            self._next_when_spent = _WORDS
         return self._bits.random_raw(count)
 
     def _mark(self) -> Any:
-        return (*_words_and_position(self._bits), self._start_of_block)
+        return (*_words_and_position(self._bits), self._next_when_spent)
 
     def _rewind(self, mark: Any) -> None:
-        words, position, self._start_of_block = mark
+        words, position, self._next_when_spent = mark
         _set_words_and_position(self._bits, words, position)
 
 

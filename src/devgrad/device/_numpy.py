@@ -25,7 +25,11 @@ which every kind of array has to offer:
 from __future__ import annotations
 
 import functools
+import functools
+import importlib
+import math
 import platform
+import sys
 from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
@@ -89,6 +93,8 @@ def strided(array: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset
 
 def expanded(array: Any, shape: tuple[int, ...]) -> Any:
     """A view of ``array`` broadcast to ``shape``. (`numpy.broadcast_to` is slow, and read-only.)"""
+    if not array.ndim and array.__class__ is numpy.ndarray:
+        return numpy.ndarray(shape, array.dtype, array, 0, (0,) * len(shape))
     extra = len(shape) - array.ndim
     strides = (0,) * extra + tuple(
         [s if n == m else 0 for n, m, s in zip(array.shape, shape[extra:], array.strides)]

@@ -17,6 +17,8 @@ _E = TypeVar("_E", bound=Exception)
 INT64_MIN = -(2**63)
 _INT64_MAX = 2**63 - 1
 _MOST_CATEGORIES = 2**24
+_NO_WEIGHT = "invalid multinomial distribution (sum of probabilities <= 0)"
+_NO_LOGITS = "Were logits passed? multinomial wants probabilities: apply a softmax."
 
 # PyTorch's name, C++'s name
 _NAMES: dict[DType, tuple[str, str]] = {
@@ -420,7 +422,7 @@ def check_multinomial(probs: Array, n: int, replacement: bool) -> None:
 
 
 def check_probabilities(probs: Array) -> None:
-    """The weights of ``multinomial``, if any sample is asked for."""
+    """The weights of ``multinomial`` where they are compared at once."""
     if not probs.shape[-1]:
         raise error(
             RuntimeError,
@@ -432,14 +434,28 @@ def check_probabilities(probs: Array) -> None:
         raise error(
             RuntimeError,
             "probability tensor contains either `inf`, `nan` or element < 0",
-            "Were logits passed? multinomial wants probabilities: apply a softmax.",
+            _NO_LOGITS,
         )
     if not (probs > 0).any(axis=-1).all():
-        raise error(
-            RuntimeError,
-            "invalid multinomial distribution (sum of probabilities <= 0)",
-            "All weights of a row are zero.",
-        )
+        raise error(RuntimeError, _NO_WEIGHT, "All weights of a row are zero.")
+
+
+def check_rows_of_probabilities(rows: Array) -> None:
+    """The weights of ``multinomial`` where they are looked at one after the other."""
+    wrong = ~(rows >= 0) | np.isinf(rows)
+    wrong_rows = wrong.any(axis=1) | ~(rows > 0).any(axis=1)
+    if not wrong_rows.any():
+        return
+    first = int(wrong_rows.argmax())
+    if not wrong[first].any():
+        raise error(RuntimeError, _NO_WEIGHT, f"All weights are zero in row {first}.")
+    weight = rows[first, wrong[first].argmax()]
+    reason = "= infinity or NaN" if weight >= 0 else "< 0"
+    raise error(
+        RuntimeError,
+        f"invalid multinomial distribution (encountering probability entry {reason})",
+        f"It is {weight:g}, in row {first}. {_NO_LOGITS}",
+    )
 
 
 def check_binomial(count: Array, prob: Array) -> None:

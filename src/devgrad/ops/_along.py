@@ -65,6 +65,10 @@ def one_dim(name: str, input: Any, dim: Any, keepdim: Any = False) -> int:
         TypeError: ``input`` is no tensor, ``dim`` no int, or ``keepdim`` no bool.
         IndexError: there is no such dimension.
     """
+    if isinstance(input, Tensor) and dim.__class__ is int and keepdim.__class__ is bool:
+        n = input._array.ndim
+        if -n <= dim < n:
+            return dim % n
     check_tensor(name, input)
     _check_keepdim(name, keepdim)
     if dim.__class__ is not int and not _is_int(dim):
@@ -82,6 +86,10 @@ def many_dims(name: str, input: Any, dim: Any, keepdim: Any = False) -> tuple[in
         IndexError: there is no such dimension.
         RuntimeError: one is named twice.
     """
+    if isinstance(input, Tensor) and dim.__class__ is int and keepdim.__class__ is bool:
+        n = input._array.ndim
+        if -n <= dim < n:
+            return (dim % n,)
     check_tensor(name, input)
     _check_keepdim(name, keepdim)
     n = input._array.ndim

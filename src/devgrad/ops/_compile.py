@@ -18,7 +18,7 @@ from ..autograd._provenance import INTERNAL, user_line
 from ._errors import explain, freed, inference_saved, modified
 from ._inplace import NUMPY_NAMES, from_numpy_names, write_out
 from ._op import REQUIRED, Op, Parameter
-from ._promotion import NotAnOperand, not_a_tensor, operand_fallback, promote, promote_all, same_device
+from ._promotion import NotAnOperand, empty_list, not_a_tensor, not_in_list, operand_fallback, promote, promote_all, same_device
 
 __all__ = ["build"]
 
@@ -52,7 +52,8 @@ _SCOPE: dict[str, Any] = {
     "Tensor": Tensor, "View": View, "OutputEdge": OutputEdge, "Released": Released,
     "next_rank": next_rank, "mode": mode, "internal": INTERNAL, "user_line": user_line,
     "explain": explain, "freed": freed, "inference_saved": inference_saved, "modified": modified,
-    "write_out": write_out, "from_numpy_names": from_numpy_names, "not_a_tensor": not_a_tensor, "promote": promote, "promote_all": promote_all,
+    "write_out": write_out, "from_numpy_names": from_numpy_names, "not_a_tensor": not_a_tensor, "not_in_list": not_in_list, "empty_list": empty_list,
+    "promote": promote, "promote_all": promote_all,
     "same_device": same_device, "operand_fallback": operand_fallback, "NotAnOperand": NotAnOperand, "getframe": sys._getframe,
     "new": object.__new__,
 }  # fmt: skip
@@ -122,9 +123,9 @@ def _operands(op: Op, operator: bool) -> list[str]:
             f"    {v} = tuple({v})",
             f"    for position, tensor in enumerate({v}):",
             "        if not isinstance(tensor, Tensor):",
-            f"            raise not_a_tensor('{op.name}', '{v}', position, tensor)",
+            "            raise not_in_list(position, tensor)",
             f"    if not {v}:",
-            f"        raise RuntimeError('{op.name}(): expected a non-empty list of Tensors')",
+            f"        raise empty_list('{op.name}')",
             *([
                 f"    kind, {v}, array_{v} = promote_all(op, {v})",
             ] if op.promotes else [

@@ -12,13 +12,14 @@ special is the bookkeeping, which follows PyTorch:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._tensor import Tensor, View, wrap
 from ..autograd._graph import AccumulateGrad, Edge, Node, Released, next_rank
 from ..autograd._modes import mode
-from ..autograd._provenance import line_of, user_line
+from ..autograd._provenance import INTERNAL, line_of, user_line
 from ._errors import describe, freed
 from ._layout import layout_of, new_like, overlaps, positions, strides_of
 
@@ -52,22 +53,27 @@ def check_inplace(name: str, tensor: Tensor, recorded: bool) -> None:
             "single memory location. Please clone() the tensor before performing the operation. "
             f"{name}() was to change {describe(tensor)}, an expanded view"
         )
+    view = tensor._view
+    if view is not None and view.origin is not None and mode.grad and view.base._edge is not None:
+        recorded = True  # the view itself may not require grad, but what it changes does
     if not recorded:
         return
-    here = f" ({name}() at {line_of(user_line())}, on {describe(tensor)}.)"
-    view = tensor._view
+
+    def here() -> str:
+        return f" ({name}() at {line_of(user_line())}, on {describe(tensor)}.)"
+
     if view is not None:
         if view.origin is not None:
-            _refuse_view(tensor, view, here)
+            _refuse_view(tensor, view, here())
         if tensor.requires_grad and view.base._edge.__class__ is AccumulateGrad:
             raise RuntimeError(
                 "a view of a leaf Variable that requires grad is being used in an in-place "
-                f"operation.{here} {_LEAF_REMEDY}"
+                f"operation.{here()} {_LEAF_REMEDY}"
             )
     if tensor._own_edge().__class__ is AccumulateGrad:
         raise RuntimeError(
             "a leaf Variable that requires grad is being used in an in-place operation."
-            f"{here} {_LEAF_REMEDY}"
+            f"{here()} {_LEAF_REMEDY}"
         )
 
 
@@ -126,6 +132,8 @@ def replace(name: str, tensor: Tensor, result: Tensor) -> Tensor:
     if result._type is not tensor._type:
         _check_castable(result, tensor)
     node = result._edge
+    if node is None and mode.grad:
+        node = _forgotten(name, tensor)
     if node is None:
         array[...] = result._array
         bump(tensor)
@@ -143,6 +151,23 @@ def replace(name: str, tensor: Tensor, result: Tensor) -> Tensor:
     else:
         _change_base(tensor._view, node, tensor)
     return tensor
+
+
+def _forgotten(name: str, tensor: Tensor) -> Node | None:
+    """The history of a tensor that required grad, after a change to what has no derivative."""
+    edge = tensor._own_edge()
+    if edge is None:
+        return None
+    xp = tensor._type.xp
+    title = "".join(part.capitalize() for part in name.strip("_").split("_"))
+
+    def zeros_of_tensor(g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
+        return (wrap(xp.zeros(g._array.shape, g._array.dtype), g._type),)
+
+    return _ViewNode(
+        f"{title}Backward0", (edge,), tensor._array.shape, tensor._type,
+        lambda g, edges: (xp.zeros(g.shape, g.dtype),), zeros_of_tensor,
+    )  # fmt: skip
 
 
 def _check_castable(result: Tensor, target: Tensor) -> None:
@@ -186,10 +211,20 @@ def _pass_on(g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
     return (g,)
 
 
+_TITLED: dict[str, type[_ViewNode]] = {}
+
+
 class _ViewNode(Node):
     """A node whose rules are closures: what a change in place leaves behind."""
 
     __slots__ = ("rule", "rule_on_tensors", "title")
+
+    def __new__(cls, title: str, *args: Any) -> _ViewNode:
+        # Of a class by that name, as the nodes of operations are.
+        found = _TITLED.get(title)
+        if found is None:
+            found = _TITLED[title] = type(title.rpartition(":")[2], (_ViewNode,), {"__slots__": ()})
+        return object.__new__(found)
 
     def __init__(
         self, title: str, edges: tuple[Edge | None, ...], shape: Any, kind: Any,
@@ -362,11 +397,27 @@ def inplace_form(function: Callable[..., Any], name: str) -> Callable[..., Any]:
                 f"{name}_(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
             )
         recorded = mode.grad and any_requires_grad((input, *args, *kwargs.values()))
-        check_inplace(title, input, recorded)
+        array, version = input._array, input._version
+        if recorded or version is None or 0 in array.strides:
+            check_inplace(title, input, recorded)
         result = function(input, *args, **kwargs)
         if result is NotImplemented:
             return result
-        return replace(title, input, result)
+        if (
+            recorded
+            or version is None
+            or result._type is not input._type
+            or result._array.shape != array.shape
+        ):
+            return replace(title, input, result)
+        # What `replace` does, where there is nothing to record: updates of parameters.
+        array[...] = result._array
+        frame = sys._getframe(1)
+        version[0] += 1
+        version[1] = (
+            user_line() if INTERNAL[frame.f_code.co_filename] else (frame.f_code, frame.f_lasti)
+        )
+        return input
 
     changed.__name__ = changed.__qualname__ = title
     changed.__doc__ = f"The in-place form of `{name}`: changes ``input``, and returns it."

@@ -360,7 +360,7 @@ def composite(  # type: ignore[misc]
         public = out_form(body, name) if out else body
         _register(
             public, name, namespaces=namespaces if function else (), method=method,
-            inplace=inplace, aliases=aliases, dunders=dunders, operator=public, varargs=varargs,
+            inplace=inplace, aliases=aliases, dunders=dunders, operator=body, varargs=varargs,
         )  # fmt: skip
         return public
 

@@ -20,7 +20,7 @@ from ..device import (
 if TYPE_CHECKING:
     from ._op import Op
 
-__all__ = ["NUMBERS", "NotAnOperand", "common_type", "not_a_tensor", "promote", "result_dtype",
+__all__ = ["NUMBERS", "NotAnOperand", "common_type", "empty_list", "not_a_tensor", "not_in_list", "promote", "result_dtype",
            "same_device"]  # fmt: skip
 
 NUMBERS = (bool, int, float, complex)
@@ -41,6 +41,20 @@ def not_a_tensor(op_name: str, parameter: str, position: int, value: object) -> 
         f"{op_name}(): argument '{parameter}' (position {position}) must be Tensor, not "
         f"{module if module != 'numpy.' else 'numpy.'}{kind.__name__}{hint}"
     )
+
+
+def not_in_list(position: int, value: object) -> TypeError:
+    """The error for an element of a list that should have been a tensor."""
+    return TypeError(
+        f"expected Tensor as element {position} in argument 0, but got {type(value).__name__}"
+    )
+
+
+def empty_list(op_name: str) -> Exception:
+    """The error for a list of tensors with nothing in it. PyTorch has one for each operation."""
+    if op_name == "cat":
+        return ValueError("torch.cat(): expected a non-empty list of Tensors")
+    return RuntimeError(f"{op_name} expects a non-empty TensorList")
 
 
 def result_dtype(operands: Any) -> DType:

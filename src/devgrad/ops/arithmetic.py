@@ -226,6 +226,8 @@ def _power(xp: Any, base: Array, exponent: Any) -> Array:
         return xp.multiply(base, base)
     if exponent == 1:
         return +base if base.dtype.kind != "b" else base.copy()
+    if exponent == 0:
+        return xp.ones(base.shape, base.dtype)
     if base.dtype.kind in "fc":
         if exponent == 3:
             return base * base * base
@@ -233,8 +235,6 @@ def _power(xp: Any, base: Array, exponent: Any) -> Array:
             return xp.sqrt(base)
         if exponent == -1:
             return xp.true_divide(xp.asarray(1, base.dtype), base)
-        if exponent == 0:
-            return xp.ones(base.shape, base.dtype)
         return xp.power(base, xp.asarray(exponent).astype(base.dtype))
     if exponent < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
@@ -273,6 +273,12 @@ def pow_tensor(xp: Any, input: Array, exponent: Array) -> Array:
     return xp.power(input, exponent)
 
 
+# A real tensor to the power of a complex number.
+pow_by_complex = op(
+    name="pow_by_complex", node="PowBackward0", promotes=True, function=False, method=False
+)(pow_tensor.forward)
+
+
 @op(node="PowBackward2", promotes=True, function=False, method=False)
 def pow_of_number(xp: Any, exponent: Array, base: Array) -> Array:
     """A number to the power of a tensor."""
@@ -281,7 +287,7 @@ def pow_of_number(xp: Any, exponent: Array, base: Array) -> Array:
 
 def _pow_slope(base: Any, exponent: Any, out: Any) -> Any:
     """The derivative by the exponent. Of 0 to a power it is 0, not 0 * log(0)."""
-    return conj(where((base == 0) & not_negative(exponent), 0, out * log(base)))
+    return conj(out * log(where((base == 0) & not_negative(exponent), 1, base)))
 
 
 pow_tensor.vjp(
@@ -289,6 +295,9 @@ pow_tensor.vjp(
         g * conj(where(exponent == 0, 0, exponent * pow_tensor(input, exponent - 1)))
     ),
     exponent=lambda g, input, exponent, out: g * _pow_slope(input, exponent, out),
+)
+pow_by_complex.vjp(
+    input=lambda g, input, exponent: g * conj(exponent * pow_tensor(input, exponent - 1))
 )
 pow_of_number.vjp(exponent=lambda g, base, exponent, out: g * _pow_slope(base, exponent, out))
 
@@ -306,9 +315,11 @@ def pow(input: Any, exponent: Any) -> Tensor:
     """
     if not isinstance(exponent, Tensor):
         category = input._type.dtype.category
-        keeps_dtype = {int: 1, bool: 1, float: 2}.get(exponent.__class__, 3)
+        keeps_dtype = {int: 1, bool: 0, float: 2}.get(exponent.__class__, 3)
         if category >= keeps_dtype:
             return pow_number.function(input, exponent)
+        if category == 2:
+            return pow_by_complex.function(input, exponent)
         return pow_tensor.function(input, exponent)
     if not isinstance(input, Tensor):
         return pow_of_number.function(exponent, input)

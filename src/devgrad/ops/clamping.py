@@ -73,7 +73,7 @@ clamp_tensors.vjp(
 
 
 @composite(inplace=True, aliases=("clip",))
-def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
+def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
     """``input`` with what is below ``min`` or above ``max`` set to that bound.
 
     The bounds are numbers or tensors, and one may be left out. Where ``min > max`` the result is
@@ -103,7 +103,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     return clamped
 
 
-def _clamp_by_tensors(input: Tensor, min: Any, max: Any) -> Tensor:
+def _clamp_by_tensors(input: Any, min: Any, max: Any) -> Tensor:
     clamped: Tensor
     if max is None:
         clamped = clamp_below_tensor.function(input, min)

@@ -22,7 +22,7 @@ from ._along import reshaped
 from ._inplace import bump, check_inplace, replace
 from ._op import FUNCTIONS, METHODS, Array, composite, op
 
-__all__ = ["Places", "crop", "fill_number", "filled_view", "picked"]
+__all__ = ["FILLED_VIEWS", "Places", "crop", "fill_number", "picked"]
 
 ALL = slice(None)
 
@@ -50,8 +50,8 @@ def _put_back(g: Any, shape: Any, index: Any) -> Any:
 
 
 _VIEWS = {
-    title: op(_view, name=f"_{title.lower()}", node=f"{title}Backward0", view=True, function=False,
-              method=False).vjp(input=lambda g, input_shape, index: _put_back(g, input_shape, index))
+    title: op(name=f"_{title.lower()}", node=f"{title}Backward0", view=True, function=False,
+              method=False)(_view).vjp(input=lambda g, input_shape, index: _put_back(g, input_shape, index))
     for title in ("Select", "Slice", "Unsqueeze", "Alias")
 }  # fmt: skip
 _part = _VIEWS["Slice"]
@@ -66,8 +66,7 @@ def crop(x: Tensor, shape: Sequence[int]) -> Tensor:
     return _slice(x, (*[slice(n) for n in shape], ...))  # type: ignore[no-any-return]
 
 
-@op(node="SliceScatterBackward0", function=False, method=False)
-def filled_view(xp: Any, input: Array, src: Array, view: Any, args: Any) -> Array:
+def _filled(xp: Any, input: Array, src: Array, view: Any, args: Any) -> Array:
     """A copy of ``input`` in which the view ``view(xp, input, *args)`` holds ``src``."""
     result = input.copy()
     view(xp, result, *args)[...] = src
@@ -93,10 +92,14 @@ def _in_zeros(xp: Any, input: Array, shape: Any, view: Any, args: Any) -> Array:
     return result
 
 
-filled_view.vjp(
-    input=lambda g, view, args: _blanked(g, view, args),
-    src=lambda g, view, args: _viewed(g, view, args),
-)
+FILLED_VIEWS = {
+    title: op(name=f"_{title.lower()}_scatter", node=f"{title}ScatterBackward0",
+              function=False, method=False)(_filled).vjp(
+        input=lambda g, view, args: _blanked(g, view, args),
+        src=lambda g, view, args: _viewed(g, view, args),
+    )
+    for title in ("Select", "Slice", "Diagonal")
+}  # fmt: skip
 _viewed.vjp(input=lambda g, input_shape, view, args: _in_zeros(g, input_shape, view, args))
 _blanked.vjp(input=lambda g, view, args: _blanked(g, view, args))
 _in_zeros.vjp(input=lambda g, view, args: _viewed(g, view, args))
@@ -424,7 +427,7 @@ def _read(tensor: Tensor, index: Any) -> tuple[tuple[Any, ...] | None, str, Plac
             basic.append(item)
             dim += 1
         elif item.__class__ is slice:
-            if len(items) == 1 or len(range(*item.indices(shape[dim]))) != shape[dim]:
+            if len(items) == 1 or item.indices(shape[dim]) != (0, shape[dim], 1):
                 title = "Slice"
             basic.append(item)
             dim, out = dim + 1, out + 1
@@ -442,6 +445,32 @@ def _read(tensor: Tensor, index: Any) -> tuple[tuple[Any, ...] | None, str, Plac
             dim, out = dim + n, out + n
     places = Places(kind.xp, arrays, tensors) if arrays else None
     return None if title == "Alias" else (*basic, ...), title, places
+
+
+def _of_tensor(tensor: Tensor, index: Tensor) -> Places | None:
+    """What `_read` makes of one tensor of positions, or one whole mask; None if it is neither."""
+    array, kind = index._array, index._type
+    n = array.ndim
+    if (
+        not n
+        or not tensor._array.ndim
+        or kind.device is not tensor._type.device
+        or index._version is None
+    ):
+        return None
+    name = kind.dtype.name
+    if name == "bool":
+        if array.shape != tensor._array.shape[:n]:
+            return None
+    elif name != "int64":
+        return None
+    places = Places.__new__(Places)
+    places.tensors = [(array, index._version, index._version[0])]
+    places.index = (array,)
+    places.mask = name == "bool"
+    places.dim = None if places.mask else 0
+    places.dims = 1 - n if places.mask else n - 1
+    return places
 
 
 def _no_dimension(what: str) -> IndexError:
@@ -477,6 +506,10 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
         if not self._array.ndim:
             raise _no_dimension("slice")
         return _slice(self, (_bounds(index), ...))  # type: ignore[no-any-return]
+    if cls is Tensor:
+        places = _of_tensor(self, index)
+        if places is not None:
+            return picked.function(self, places)  # type: ignore[no-any-return]
     basic, title, places = _read(self, index)
     if places is None:
         return _VIEWS[title].function(self, basic or (...,))  # type: ignore[no-any-return]
@@ -562,6 +595,8 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
     tensor([0., 5., 5.])
     """
     value = _value(self, value)
+    if index is False:
+        return
     array, kind = self._array, self._type
     title, places = "Select", None
     basic: tuple[Any, ...] | None
@@ -572,7 +607,10 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
     elif index.__class__ is int or index.__class__ is slice and not array.ndim:
         raise _no_dimension(type(index).__name__)
     else:
-        basic, title, places = _read(self, index)
+        basic = None
+        places = _of_tensor(self, index) if index.__class__ is Tensor else None
+        if places is None:
+            basic, title, places = _read(self, index)
     is_tensor = isinstance(value, Tensor)
     if places is not None and is_tensor and value._type.dtype is not kind.dtype:
         value = _same_dtype(value, kind)
@@ -584,7 +622,11 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
         or mode.grad
         and (self._own_edge() is not None or is_tensor and value._own_edge() is not None)
     ):
-        _set_recorded(self, basic, title, places, value if is_tensor else constant(value, kind))
+        if basic is None and places is None and not is_tensor:
+            METHODS["fill_"](self, value)
+        else:
+            value = value if is_tensor else constant(value, kind)
+            _set_recorded(self, basic, title, places, value)
         return
     source = _real(value._array, kind) if is_tensor else value
     if places is not None:
@@ -609,7 +651,8 @@ def _no_room(shape: Sequence[int], value: Any) -> RuntimeError:
                 f"({have[-back]}) at non-singleton dimension {len(shape) - back}.  {phrase}"
             )
     return RuntimeError(
-        f"expand(: the number of sizes provided ({len(shape)}) must be greater or equal to the "
+        f"expand({value._type}{{{list(have)}}}, size={list(shape)}): the number of sizes "
+        f"provided ({len(shape)}) must be greater or equal to the "
         f"number of dimensions in the tensor ({len(have)}).  {phrase}"
     )
 

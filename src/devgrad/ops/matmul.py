@@ -10,11 +10,12 @@ from typing import Any
 from .._tensor import Tensor
 from ._errors import broadcast_mismatch, describe
 from ._formula import conj
+from ._inplace import out_form
 from ._layout import as_dim
 from ._op import METHODS, Array, composite, op
 from ._promotion import NotAnOperand, operand_fallback, same_device
 from .arithmetic import add, mul
-from .views import broadcast_shapes, permute, reshape, transpose, unsqueeze, view
+from .views import broadcast_shapes, permute, reshape, transpose, unsafe_view, unsqueeze, view
 
 __all__ = ["bmm", "dot", "matmul", "mm", "mv"]
 
@@ -88,7 +89,7 @@ def mv(xp: Any, input: Array, vec: Array) -> Array:
     """
     if input.ndim != 2 or vec.ndim != 1:
         raise RuntimeError(
-            f"vector + matrix @ vector expected, got {vec.ndim}, {input.ndim}, {vec.ndim}"
+            f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim}"
         )
     if input.shape[1] != vec.shape[0]:
         raise RuntimeError(
@@ -273,6 +274,15 @@ _batches.vjp(
 )
 
 
+@op(function=False, method=False, node="SqueezeBackward4")
+def _only_row(xp: Any, input: Array) -> Array:
+    """A matrix of one row as a vector. (The matrix is given up: it need not be a view.)"""
+    return input.reshape((input.shape[1],))
+
+
+_only_row.vjp(input=lambda g, input_shape: g.reshape(input_shape))
+
+
 def _matmul(input: Any, other: Any) -> Any:
     if not isinstance(input, Tensor) or not isinstance(other, Tensor):
         for position, (name, x) in enumerate((("input", input), ("other", other)), 1):
@@ -294,10 +304,11 @@ def _matmul(input: Any, other: Any) -> Any:
         return mv.function(input, other)
     if a == 1:
         row = unsqueeze.function(input, 0)
-        product = mm.function(row, other) if b == 2 else _batches.function(row, other)
         if b == 2:
-            return product.squeeze(0)
-        return reshape(product, (*product._array.shape[:-2], product._array.shape[-1]))
+            return _only_row.function(mm.function(row, other))
+        product = _batches.function(row, other)
+        shape = product._array.shape
+        return unsafe_view.function(product, (*shape[:-2], shape[-1]))
     if b == 1:
         column = unsqueeze.function(other, 1)
         m = other._array.shape[0]
@@ -309,7 +320,7 @@ def _matmul(input: Any, other: Any) -> Any:
                 f"size mismatch, got input ({rows}), mat ({rows}x{input._array.shape[-1]}), vec ({m})"
             )
         product = _rows.function(input, column)
-        return reshape(product, product._array.shape[:-1])
+        return unsafe_view.function(product, product._array.shape[:-1])
     return (_rows if b == 2 else _batches).function(input, other)
 
 
@@ -490,7 +501,9 @@ addbmm.vjp(
 
 
 @composite(method=False, out=False, namespaces=("nn.functional",))
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def linear(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """``input @ weight.T + bias``.
 
     Args:
@@ -504,6 +517,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> devgrad.nn.functional.linear(devgrad.tensor([1.0, 2.0]), devgrad.tensor([[3.0, 4.0]]))
     tensor([11.])
     """
+    if out is not None:
+        return _linear_into(input, weight, bias, out=out)  # type: ignore[no-any-return]
     if weight._array.ndim == 1:
         product = _matmul(input, weight)
         return product if bias is None else add.function(product, bias)  # type: ignore[no-any-return]
@@ -522,6 +537,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         count *= n
     flat = addmm.function(bias, reshape(input, (count, m)), turned)
     return view(flat, (*front, turned._array.shape[1]))
+
+
+_linear_into = out_form(linear, "linear")
 
 
 # --- any indices ----------------------------------------------------------------------------------
@@ -618,7 +636,8 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     a, b = (1,) * (n - len(a)) + a, (1,) * (n - len(b)) + b
     first = reshape(input, [x for size in a for x in (size, 1)])
     second = reshape(other, [x for size in b for x in (1, size)])
-    return reshape(mul.function(first, second), [x * y for x, y in zip(a, b, strict=True)])  # type: ignore[no-any-return]
+    shape = tuple([x * y for x, y in zip(a, b, strict=True)])
+    return unsafe_view.function(mul.function(first, second), shape)  # type: ignore[no-any-return]
 
 
 def _cheapest(sizes: list[int]) -> dict[tuple[int, int], int]:
@@ -842,6 +861,11 @@ def _contract(
     n, rows = volume(batch, size_a), volume(only_a, size_a)
     inside, columns = volume(summed, size_a), volume(only_b, size_b)
     shape = [size_a[i] for i in (*batch, *only_a)] + [size_b[i] for i in only_b]
+    if not summed:
+        ones = [1] * len(only_b)
+        left = reshape(left, [size_a[i] for i in order_a] + ones)
+        right = reshape(right, shape[: len(batch)] + [1] * len(only_a) + shape[len(order_a) :])
+        return mul.function(left, right), [*batch, *only_a, *only_b]
     if batch:
         product = bmm.function(reshape(left, (n, rows, inside)), reshape(right, (n, inside, columns)))
     else:

@@ -14,7 +14,8 @@ from ..device import DType
 from ._along import array_dtype, check_tensor, many_dims
 from ._formula import cast, conj, zeros_like
 from ._op import FUNCTIONS, Array, composite, op
-from .reductions import even_share, spread
+from .extremes import even_share
+from .reductions import spread
 
 __all__ = ["magnitude_power", "signed_power"]
 

@@ -20,23 +20,20 @@ from .scans import exp_of_difference
 __all__ = ["log_softmax_backward", "softmax_backward"]
 
 
-def _exponentials(xp: Any, x: Any, dim: int) -> tuple[Any, Any, Any]:
-    """``x`` less its greatest value along ``dim``, the exponential of that, and its sums."""
+def _less_greatest(xp: Any, x: Any, dim: int) -> Any:
+    """A new array: ``x`` less its greatest value along ``dim``. Halves become floats."""
     if x.dtype.itemsize == 2:
         x = x.astype(xp.float32)
-    if not x.size:
-        return x, x, xp.ones((), x.dtype)
-    less = xp.subtract(x, x.max(axis=dim, keepdims=True))
-    powers = xp.exp(less)
-    return less, powers, xp.add.reduce(powers, axis=dim, keepdims=True)
+    return xp.subtract(x, x.max(axis=dim, keepdims=True)) if x.size else x.copy()
 
 
 @op(name="softmax", function=False, method=False)
 def _softmax(xp: Any, input: Array, dim: int) -> Array:
     if not input.ndim:
         return _softmax.forward(xp, input.reshape(1), 0).reshape(())
-    _, powers, sums = _exponentials(xp, input, dim)
-    result = xp.true_divide(powers, sums)
+    result = _less_greatest(xp, input, dim)
+    xp.exp(result, out=result)
+    result /= xp.add.reduce(result, axis=dim, keepdims=True)
     return result if result.dtype == input.dtype else result.astype(input.dtype)
 
 
@@ -67,8 +64,8 @@ _softmax.vjp(input=lambda g, out, dim: softmax_backward(g, out, dim))
 def _log_softmax(xp: Any, input: Array, dim: int) -> Array:
     if not input.ndim:
         return _log_softmax.forward(xp, input.reshape(1), 0).reshape(())
-    less, _, sums = _exponentials(xp, input, dim)
-    result = xp.subtract(less, xp.log(sums))
+    result = _less_greatest(xp, input, dim)
+    result -= xp.log(xp.add.reduce(xp.exp(result), axis=dim, keepdims=True))
     return result if result.dtype == input.dtype else result.astype(input.dtype)
 
 
@@ -190,7 +187,12 @@ def log_softmax_(
 def softmin(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None
 ) -> Tensor:
-    """Softmax of ``-input`` along ``dim``: the least element has the greatest share."""
+    """Softmax of ``-input`` along ``dim``: the least element has the greatest share.
+
+    >>> import devgrad
+    >>> devgrad.nn.functional.softmin(devgrad.tensor([0.0, 0.0]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
     dim = _implicit_dim("softmin", input, dim, _stacklevel - 1)
     return _along("softmax", _softmax, -input, dim, dtype)
 
@@ -228,8 +230,8 @@ def logsumexp(input: Tensor, dim: int | tuple[int, ...], keepdim: bool = False) 
     Integers are converted to the default dtype.
 
     >>> import devgrad
-    >>> devgrad.logsumexp(devgrad.tensor([1000.0, 1000.0]), dim=0)
-    tensor(1000.6931)
+    >>> devgrad.logsumexp(devgrad.tensor([0.0, 0.0]), dim=0)
+    tensor(0.6931)
     """
     dims = many_dims("logsumexp", input, dim, keepdim)
     if input._type.dtype.category < 2:

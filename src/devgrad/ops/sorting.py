@@ -61,7 +61,7 @@ for _op in (sort_dim, _topk):
 
 def _orderable(name: str, input: Tensor) -> None:
     if input._type.dtype.is_complex:
-        raise RuntimeError(f"{name}(): does not support complex input: it has no order")
+        raise RuntimeError(f" {name} does not support complex dtypes on CPU, nor elsewhere")
 
 
 @composite
@@ -81,8 +81,7 @@ def sort(
     tensor([1., 2., 3.])
     """
     dim = one_dim("sort", input, dim)
-    if input._type.dtype.is_complex:
-        raise RuntimeError(" Sort does not support complex dtypes on CPU")
+    _orderable("Sort", input)
     return sort_dim.function(input, dim, bool(descending))
 
 

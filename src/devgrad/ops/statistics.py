@@ -19,8 +19,9 @@ from ._along import (
     take_along,
 )
 from ._op import Array, composite, op
+from .extremes import even_share
 from .norms import magnitude_power
-from .reductions import count_of, even_share, mean_dim, share_of_mean, spread
+from .reductions import count_of, mean_dim, share_of_mean, spread
 from .sorting import argsorted, sort_dim
 
 __all__: list[str] = []
@@ -38,9 +39,9 @@ def _moments(xp: Any, x: Any, dims: Any, correction: float) -> tuple[Any, Any]:
     first = wide[tuple([slice(1) if i in dims else slice(None) for i in range(x.ndim)])]
     off = xp.subtract(wide, first)
     shift = xp.true_divide(xp.add.reduce(off, axis=dims, keepdims=True), count)
-    off = xp.subtract(off, shift)
+    off -= shift
     mean = first + shift if count else shift
-    squares = off.real**2 + off.imag**2 if x.dtype.kind == "c" else xp.multiply(off, off)
+    squares = off.real**2 + off.imag**2 if x.dtype.kind == "c" else xp.multiply(off, off, out=off)
     freedom = max(count - correction, 0)
     variance = xp.true_divide(xp.add.reduce(squares, axis=dims, keepdims=True), freedom)
     return variance, mean

@@ -55,7 +55,7 @@ cos.vjp(input=lambda g, input: -g * conj(sin(input)))
 tan.vjp(input=lambda g, out: g * conj(out * out + 1))
 
 
-@op(floating=True, inplace=True)
+@op(floating=True, inplace=True, namespaces=("", "special"))
 def sinc(xp: Any, input: Array) -> Array:
     """``sin(pi * input) / (pi * input)``, and 1 at 0.
 

@@ -15,7 +15,8 @@ from ._errors import broadcast_mismatch
 from ._layout import as_dim, as_dims, ints, strides_of, viewable
 from ._op import METHODS, Array, composite, op
 
-__all__ = ["embedded", "expand", "permute", "reshape", "transpose", "unsqueeze", "view", "view_op"]
+__all__ = ["embedded", "expand", "permute", "reshape", "transpose", "unsafe_view", "unsqueeze", "view",
+           "view_op"]  # fmt: skip
 
 
 @op(function=False, method=False, node="EmbeddedBackward0")
@@ -57,9 +58,13 @@ def _reshaped(xp: Any, input: Array, shape: Any) -> Array:
 view_op = op(_reshaped, name="view", view=True, function=False, method=False)
 view_op.vjp(input=lambda g, input_shape: g.reshape(input_shape))
 
-_unsafe_view = op(_reshaped, name="_unsafe_view", node="UnsafeViewBackward0", function=False,
-                  method=False)  # fmt: skip
-_unsafe_view.vjp(input=lambda g, input_shape: g.reshape(input_shape))
+_reshape_alias = op(_reshaped, name="_reshape_alias", node="ReshapeAliasBackward0", view=True,
+                    function=False, method=False)  # fmt: skip
+_reshape_alias.vjp(input=lambda g, input_shape: g.reshape(input_shape))
+
+unsafe_view = op(_reshaped, name="_unsafe_view", node="UnsafeViewBackward0", function=False,
+                 method=False)  # fmt: skip
+unsafe_view.vjp(input=lambda g, input_shape: g.reshape(input_shape))
 
 
 def _can_view(array: Any, shape: tuple[int, ...]) -> bool:
@@ -166,9 +171,11 @@ def reshape(input: Tensor, shape: Any) -> Tensor:
             [2, 3]])
     """
     sizes = ints(shape if isinstance(shape, (tuple, list)) else (shape,))
-    if _can_view(input._array, sizes):
+    if input._array.flags.c_contiguous:
         return view_op.function(input, sizes)  # type: ignore[no-any-return]
-    return _unsafe_view.function(input.contiguous(), sizes)  # type: ignore[no-any-return]
+    if _can_view(input._array, sizes):
+        return _reshape_alias.function(input, sizes)  # type: ignore[no-any-return]
+    return unsafe_view.function(input.contiguous(), sizes)  # type: ignore[no-any-return]
 
 
 def _reshape(self: Tensor, *shape: Any, **named: Any) -> Tensor:
@@ -318,7 +325,8 @@ def unsqueeze(xp: Any, input: Array, dim: int) -> Array:
     torch.Size([1, 3])
     """
     dim = as_dim(dim, input.ndim + 1)
-    return input[(slice(None),) * dim + (None, ...)]
+    # (Indexing with None is quicker, but gives the new dimension the odd stride 0.)
+    return input.reshape((*input.shape[:dim], 1, *input.shape[dim:]))
 
 
 unsqueeze.vjp(input=lambda g, input_shape: g.reshape(input_shape))
@@ -423,7 +431,8 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
         if problem:
             raise RuntimeError(problem)
         shape = broadcast_shapes(shape, t._array.shape)
-    return tuple([expand.function(t, tuple(shape)) for t in tensors])
+    shape = tuple(shape)
+    return tuple([t if t._array.shape == shape else expand.function(t, shape) for t in tensors])
 
 
 def _for_each(one: Any, doc: str) -> Any:

@@ -1,0 +1,851 @@
+"""Reading and writing at indices along one dimension: gather, scatter, index_add and their kin.
+
+They come in pairs, each the other's derivative: what reads at indices has as its gradient what
+adds at them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._tensor import Tensor, constant
+from ..autograd._modes import mode
+from ..device import DTYPES
+from ._along import _grid, _wrapped, lifted, reshaped
+from ._errors import broadcast_mismatch
+from ._formula import expand_to, sum_to, zeros_like
+from ._inplace import any_requires_grad, bump, check_inplace, inplace_form
+from ._op import FUNCTIONS, METHODS, Array, composite, op
+from .indexing import FILLED_VIEWS, crop, fill_number
+from .pieces import diagonal
+
+__all__: list[str] = []
+
+
+def _check_bounds(
+    xp: Any, index: Any, n: int, dim: int, *, prefix: str = "", negative: bool = False,
+    error: type[Exception] = RuntimeError,
+) -> None:  # fmt: skip
+    """Refuse indices outside of a dimension, where looking is cheap.
+
+    Raises:
+        error: there is one.
+    """
+    if not xp.checks_bounds or not index.size:
+        return
+    low, high = int(index.min()), int(index.max())
+    if high >= n or low < (-n if negative else 0):
+        bad = high if high >= n else low
+        raise error(f"{prefix}index {bad} is out of bounds for dimension {dim} with size {n}")
+
+
+def _title(array: Any) -> str:
+    """The dtype of an array in PyTorch's error messages."""
+    return DTYPES[array.dtype.name].title
+
+
+def _at(dim: int, index: Any) -> tuple[Any, ...]:
+    return (*[slice(None)] * dim, index)
+
+
+# --- whole slices at the indices of a vector ------------------------------------------------------
+
+
+@op(node="IndexSelectBackward0", function=False, method=False)
+def _rows(xp: Any, input: Array, index: Array, dim: int) -> Array:
+    """``input`` at ``index`` along ``dim``."""
+    if not input.ndim:
+        return input.copy()
+    dim, index = _wrapped(dim, input.ndim), index.reshape(-1)
+    return input.take(index, dim) if input.flags.c_contiguous else input[_at(dim, index)]
+
+
+@op(node="IndexAddBackward0", function=False, method=False)
+def _rows_added(xp: Any, input: Array, index: Array, shape: Any, dim: int) -> Array:
+    """Zeros of ``shape``, with ``input`` added at ``index`` along ``dim``."""
+    result = xp.zeros(shape or (1,), input.dtype)
+    dim = _wrapped(dim, result.ndim)
+    xp.scatter_add(result, _at(dim, index.reshape(-1)), lifted(input))
+    return result.reshape(shape)
+
+
+_rows.vjp(input=lambda g, index, input_shape, dim: _rows_added(g, index, input_shape, dim))
+_rows_added.vjp(input=lambda g, index, dim: _rows(g, index, dim))
+
+
+@op
+def index_select(xp: Any, input: Array, dim: int, index: Array) -> Array:
+    """The slices of ``input`` at the indices of a vector, along ``dim``; a copy.
+
+    Raises:
+        IndexError: an index is out of range; ``index`` is no vector.
+        RuntimeError: ``index`` is neither int32 nor int64.
+
+    >>> import devgrad
+    >>> devgrad.index_select(devgrad.tensor([1.0, 2.0, 3.0]), 0, devgrad.tensor([2, 0]))
+    tensor([3., 1.])
+    """
+    if index.dtype.name not in ("int32", "int64"):
+        raise RuntimeError(
+            f"index_select(): Expected dtype int32 or int64 for index: it has {index.dtype.name}"
+        )
+    if index.ndim > 1:
+        raise IndexError(
+            f"index_select(): Index is supposed to be a vector: its shape is {list(index.shape)}"
+        )
+    n = lifted(input).shape[_wrapped(dim, input.ndim)]
+    if xp.checks_bounds and index.size and not 0 <= index.min() <= index.max() < n:
+        raise IndexError(
+            f"index out of range in self: indices from {index.min()} to {index.max()} for dimension "
+            f"{dim} with size {n}"
+        )
+    return _rows.forward(xp, input, index, dim)
+
+
+index_select.vjp(input=lambda g, index, input_shape, dim: _rows_added(g, index, input_shape, dim))
+
+
+def _check_added(xp: Any, input: Any, dim: int, index: Any, source: Any) -> None:
+    if index.dtype.name not in ("int32", "int64"):
+        raise RuntimeError(
+            f"index_add_(): Expected dtype int32/int64 for index but got: {_title(index)}"
+        )
+    if index.ndim > 1:
+        raise IndexError(
+            f"index_add_(): Index is supposed to be a vector, but got dim: {index.ndim} with size: "
+            f"{list(index.shape)}"
+        )
+    if source.dtype != input.dtype:
+        raise RuntimeError(
+            f"index_add_(): self ({_title(input)}) and source ({_title(source)}) must have the same "
+            "scalar type"
+        )
+    mine, theirs = lifted(input).shape, lifted(source).shape
+    if len(mine) == len(theirs) and theirs[dim] != index.size:
+        raise RuntimeError(
+            f"index_add_(): Number of indices ({index.size}) should be equal to source.size(dim): "
+            f"({theirs[dim]}), for dim: {dim}"
+        )
+    if (*mine[:dim], *mine[dim + 1 :]) != (*theirs[:dim], *theirs[dim + 1 :]):
+        raise RuntimeError(
+            "source tensor shape must match self tensor shape, excluding the specified dimension. "
+            f"Got self.shape = {list(input.shape)} source.shape = {list(source.shape)}"
+        )
+    _check_bounds(xp, index, mine[dim], dim)
+
+
+def _add_rows(xp: Any, target: Any, dim: int, index: Any, source: Any, alpha: Any) -> None:
+    dim = _wrapped(dim, target.ndim)
+    _check_added(xp, target, dim, index, source)
+    if alpha != 1:
+        source = source * xp.asarray(alpha).astype(source.dtype)
+    xp.scatter_add(lifted(target), _at(dim, index.reshape(-1)), lifted(source))
+
+
+@op
+def index_add(
+    xp: Any, input: Array, dim: int, index: Array, source: Array, *, alpha: Any = 1
+) -> Array:
+    """A copy of ``input`` with ``alpha * source`` added at ``index`` along ``dim``.
+
+    Raises:
+        RuntimeError: an index is out of bounds; shapes or dtypes do not fit.
+
+    >>> import devgrad
+    >>> i = devgrad.tensor([0, 0])
+    >>> devgrad.index_add(devgrad.zeros(3), 0, i, devgrad.tensor([1.0, 2.0]))
+    tensor([3., 0., 0.])
+    """
+    result = input.copy()
+    _add_rows(xp, result, dim, index, source, alpha)
+    return result
+
+
+index_add.vjp(
+    input=lambda g: g,
+    source=lambda g, index, dim, alpha, source_shape: reshaped(
+        _rows(g, index, dim) if alpha == 1 else _rows(g, index, dim) * alpha, source_shape
+    ),
+)
+
+
+@op(inplace=True)
+def index_copy(xp: Any, input: Array, dim: int, index: Array, source: Array) -> Array:
+    """A copy of ``input`` with ``source`` in the slices at ``index`` along ``dim``.
+
+    Raises:
+        IndexError: an index is out of bounds; their number is not ``source``'s.
+        RuntimeError: shapes or dtypes do not fit.
+
+    >>> import devgrad
+    >>> devgrad.index_copy(devgrad.zeros(3), 0, devgrad.tensor([2]), devgrad.tensor([7.0]))
+    tensor([0., 0., 7.])
+    """
+    dim = _wrapped(dim, input.ndim)
+    if index.dtype.name != "int64":
+        raise RuntimeError("index_copy_(): Expected a long tensor for index, but got "
+                           f"{_title(index)}")  # fmt: skip
+    if source.dtype != input.dtype:
+        raise RuntimeError(
+            "index_copy_(): self and source expected to have the same dtype, but got (self) "
+            f"{_title(input)} and (source) {_title(source)}"
+        )
+    result = input.copy()
+    into, source = lifted(result), lifted(source)
+    if source.ndim == into.ndim and source.shape[dim] != index.size:
+        raise IndexError(
+            f"index_copy_(): Number of indices ({index.size}) should be equal to source.size(dim) "
+            f"({source.shape[dim]})"
+        )
+    mine = (*into.shape[:dim], *into.shape[dim + 1 :])
+    theirs = (*source.shape[:dim], *source.shape[dim + 1 :])
+    if mine != theirs:
+        raise RuntimeError(
+            "index_copy_(): Source/destination tensor must have same slice shapes. Destination "
+            f"slice shape: {list(mine)} at dimension {dim} and source slice shape: {list(theirs)} "
+            f"at dimension {dim}."
+        )
+    _check_bounds(
+        xp, index, into.shape[dim], dim, prefix="index_copy_(): ", error=IndexError
+    )
+    into[_at(dim, index.reshape(-1))] = source
+    return result
+
+
+index_copy.vjp(
+    input=lambda g, index, dim: _fill_rows(g, index, dim, 0),
+    source=lambda g, index, dim, source_shape: reshaped(_rows(g, index, dim), source_shape),
+)
+
+
+@op(name="_index_fill", node="IndexFillBackward0", function=False, method=False)
+def _fill_rows(xp: Any, input: Array, index: Array, dim: int, value: Any) -> Array:
+    dim = _wrapped(dim, input.ndim)
+    if index.dtype.name != "int64":
+        raise IndexError("index_fill_(): Expected dtype int64 for index.")
+    if index.ndim > 1:
+        raise RuntimeError("Index has to be a vector/scalar")
+    result = input.copy()
+    into = lifted(result)
+    _check_bounds(xp, index, into.shape[dim], dim, negative=True, error=IndexError)
+    into[_at(dim, index.reshape(-1))] = value
+    return result
+
+
+_fill_rows.vjp(input=lambda g, index, dim: _fill_rows(g, index, dim, 0))
+
+
+@op(node="IndexFillBackward1", function=False, method=False)
+def _fill_rows_tensor(xp: Any, input: Array, index: Array, value: Array, dim: int) -> Array:
+    return _fill_rows.forward(xp, input, index, dim, value)
+
+
+_fill_rows_tensor.vjp(
+    input=lambda g, index, dim: _fill_rows(g, index, dim, 0),
+    value=lambda g, index, dim: sum_to(g - _fill_rows(g, index, dim, 0), ()),
+)
+
+
+@composite(inplace=True, out=False)
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """A copy of ``input`` with ``value``, a number or a 0-dim tensor, at ``index`` along ``dim``.
+
+    Raises:
+        IndexError: an index is out of bounds or no int64.
+
+    >>> import devgrad
+    >>> devgrad.index_fill(devgrad.zeros(3), 0, devgrad.tensor([0, -1]), 5)
+    tensor([5., 0., 5.])
+    """
+    if not isinstance(value, Tensor):
+        return _fill_rows.function(input, index, dim, fill_number(value, input._type))  # type: ignore[no-any-return]
+    _check_zero_dim("index_fill_", value)
+    return _fill_rows_tensor.function(input, index, value, dim)  # type: ignore[no-any-return]
+
+
+def _check_zero_dim(name: str, value: Tensor) -> None:
+    if value._array.ndim:
+        raise RuntimeError(
+            f"{name} only supports a 0-dimensional value tensor, but got tensor with "
+            f"{value._array.ndim} dimension(s)."
+        )
+
+
+# --- element by element along a dimension ---------------------------------------------------------
+
+
+def _check_index(
+    name: str, xp: Any, shape: Any, dim: int, index: Any, src: Any = None, of: str = "self"
+) -> None:
+    if index.dtype.name not in ("int32", "int64"):
+        raise RuntimeError(
+            f"{name}(): Expected dtype int32/int64 for index: it has {index.dtype.name}"
+        )
+    if not index.size:
+        return
+    places = index.shape or (1,)
+    if len(places) != len(shape):
+        raise RuntimeError(f"Index tensor must have the same number of dimensions as {of} tensor")
+    if src is not None and len(src) != len(shape):
+        raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
+    for d, n in enumerate(places):
+        if (d != dim and n > shape[d]) or (src is not None and n > src[d]):
+            if name == "gather":
+                raise RuntimeError(
+                    f"Size does not match at dimension {d} expected index {list(places)} to be no "
+                    f"larger than self {list(shape)} apart from dimension {dim}"
+                )
+            tail = "" if src is None else f" and to be no larger size than src {list(src)}"
+            raise RuntimeError(
+                f"Expected index {list(places)} to be no larger than self {list(shape)} apart from "
+                f"dimension {dim}{tail}"
+            )
+    _check_bounds(xp, index, shape[dim], dim)
+
+
+@op
+def gather(xp: Any, input: Array, dim: int, index: Array, *, sparse_grad: bool = False) -> Array:
+    """The elements of ``input`` at ``index`` along ``dim``; other places as they are in ``index``.
+
+    ``out[i][j] = input[index[i][j]][j]`` for ``dim=0``, and so on.
+
+    Raises:
+        RuntimeError: an index is out of bounds; ``index`` is larger than ``input`` in another
+            dimension, or has another number of dimensions.
+
+    >>> import devgrad
+    >>> x = devgrad.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> devgrad.gather(x, 1, devgrad.tensor([[1], [0]]))
+    tensor([[2.],
+            [3.]])
+    """
+    dim, whole = _wrapped(dim, input.ndim), lifted(input)
+    _check_index("gather", xp, whole.shape, dim, index, of="input")
+    if not index.size:
+        return xp.empty(index.shape, input.dtype)
+    return whole[_grid(xp, lifted(index), dim)].reshape(index.shape)
+
+
+@op(node="ScatterAddBackward0", function=False, method=False)
+def _ungathered(xp: Any, input: Array, index: Array, shape: Any, dim: int) -> Array:
+    """Zeros of ``shape``, with ``input`` added at ``index`` along ``dim``."""
+    result = xp.zeros(shape or (1,), input.dtype)
+    if index.size:
+        dim = _wrapped(dim, result.ndim)
+        xp.scatter_add(result, _grid(xp, lifted(index), dim), lifted(input))
+    return result.reshape(shape)
+
+
+gather.vjp(input=lambda g, index, input_shape, dim: _ungathered(g, index, input_shape, dim))
+_ungathered.vjp(input=lambda g, index, dim: gather(g, dim, index))
+
+
+@op(name="_scatter", node="ScatterBackward0", function=False, method=False)
+def _scatter_tensor(xp: Any, input: Array, index: Array, src: Array, dim: int) -> Array:
+    result = input.copy()
+    if index.size:
+        into = lifted(result)
+        into[_grid(xp, lifted(index), _wrapped(dim, input.ndim))] = lifted(src)
+    return result
+
+
+@op(node="ScatterBackward1", function=False, method=False)
+def _scatter_number(xp: Any, input: Array, index: Array, dim: int, value: Any) -> Array:
+    result = input.copy()
+    if index.size:
+        lifted(result)[_grid(xp, lifted(index), _wrapped(dim, input.ndim))] = value
+    return result
+
+
+_scatter_tensor.vjp(
+    input=lambda g, index, dim: _scatter_number(g, index, dim, 0),
+    src=lambda g, index, dim: gather(g, dim, index),
+)
+_scatter_number.vjp(input=lambda g, index, dim: _scatter_number(g, index, dim, 0))
+
+
+def _write_added(xp: Any, target: Any, index: Any, src: Any, dim: int) -> None:
+    if index.size:
+        xp.scatter_add(
+            lifted(target), _grid(xp, lifted(index), _wrapped(dim, target.ndim)), lifted(src)
+        )
+
+
+@op(name="_scatter_add", node="ScatterAddBackward0", function=False, method=False)
+def _scatter_sum(xp: Any, input: Array, index: Array, src: Array, dim: int) -> Array:
+    result = input.copy()
+    _write_added(xp, result, index, src, dim)
+    return result
+
+
+_scatter_sum.vjp(input=lambda g: g, src=lambda g, index, dim: gather(g, dim, index))
+
+
+def _prepared(name: str, input: Tensor, dim: int, index: Any, src: Any) -> Any:
+    """Check the arguments of a scatter; ``src`` without what no index is for."""
+    if not isinstance(index, Tensor):
+        raise TypeError(
+            f"{name}(): argument 'index' (position 2) must be Tensor, not {type(index).__name__}"
+        )
+    shape = input._array.shape or (1,)
+    dim, xp = _wrapped(dim, len(shape)), input._type.xp
+    if not isinstance(src, Tensor):
+        _check_index(name, xp, shape, dim, index._array)
+        return fill_number(src, input._type)
+    if src._type.dtype is not input._type.dtype:
+        raise RuntimeError(
+            f"scatter(): Expected self.dtype to be equal to src.dtype: self has {input.dtype}, src "
+            f"{src.dtype}"
+        )
+    _check_index(name, xp, shape, dim, index._array, src._array.shape or (1,))
+    return crop(src, index._array.shape) if index._array.size else src
+
+
+@composite(inplace=True)
+def scatter(
+    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
+    reduce: str | None = None,
+) -> Tensor:  # fmt: skip
+    """A copy of ``input`` with ``src``, a tensor or a number, at ``index`` along ``dim``.
+
+    ``out[index[i][j]][j] = src[i][j]`` for ``dim=0``, and so on; with ``reduce="add"`` or
+    ``"multiply"`` it is added to, or multiplied with, what is there.
+
+    Raises:
+        RuntimeError: an index is out of bounds; shapes or dtypes do not fit.
+
+    >>> import devgrad
+    >>> devgrad.scatter(devgrad.zeros(2, 2), 1, devgrad.tensor([[1], [0]]), 5)
+    tensor([[0., 5.],
+            [5., 0.]])
+    """
+    src = value if src is None else src
+    if reduce not in (None, "add", "multiply"):
+        raise RuntimeError("reduce argument must be either add or multiply.")
+    src = _prepared("scatter", input, dim, index, src)
+    if reduce is not None:
+        if not isinstance(src, Tensor):
+            src = expand_to.function(constant(src, input._type), index._array.shape)
+        if reduce == "add":
+            return _scatter_sum.function(input, index, src, dim)  # type: ignore[no-any-return]
+        return _reduced.function(input, index, src, dim, "prod", True)  # type: ignore[no-any-return]
+    if isinstance(src, Tensor):
+        return _scatter_tensor.function(input, index, src, dim)  # type: ignore[no-any-return]
+    return _scatter_number.function(input, index, dim, src)  # type: ignore[no-any-return]
+
+
+@composite
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """A copy of ``input`` with ``src`` added at ``index`` along ``dim``; see `scatter`.
+
+    Raises:
+        RuntimeError: an index is out of bounds; shapes or dtypes do not fit.
+
+    >>> import devgrad
+    >>> devgrad.scatter_add(devgrad.zeros(2), 0, devgrad.tensor([1, 1]), devgrad.ones(2))
+    tensor([0., 2.])
+    """
+    src = _prepared("scatter_add", input, dim, index, src)
+    return _scatter_sum.function(input, index, src, dim)  # type: ignore[no-any-return]
+
+
+# In place, straight into the memory where nothing is recorded: tables may be large.
+
+
+def index_add_(
+    input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1
+) -> Tensor:
+    """The in-place form of `index_add`: changes ``input``, and returns it."""
+    if _recorded(input, source) or not _simple(input, index, source):
+        return _index_add_copying(input, dim, index, source, alpha=alpha)  # type: ignore[no-any-return]
+    check_inplace("index_add_", input, False)
+    _add_rows(input._type.xp, input._array, dim, index._array, source._array, alpha)
+    bump(input)
+    return input
+
+
+def scatter_add_(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """The in-place form of `scatter_add`: changes ``input``, and returns it."""
+    if _recorded(input, src) or not _simple(input, index, src):
+        return _scatter_add_copying(input, dim, index, src)  # type: ignore[no-any-return]
+    check_inplace("scatter_add_", input, False)
+    src = _prepared("scatter_add", input, dim, index, src)
+    _write_added(input._type.xp, input._array, index._array, src._array, dim)
+    bump(input)
+    return input
+
+
+def _recorded(*tensors: Any) -> bool:
+    return mode.grad and any_requires_grad(tensors)
+
+
+def _simple(input: Any, index: Any, source: Any) -> bool:
+    """Three tensors on one device, and the memory that is read is not the one written to."""
+    tensors = (input, index, source)
+    return (
+        all(isinstance(t, Tensor) for t in tensors)
+        and len({t._type.device for t in tensors}) == 1
+        and source._version is not input._version
+        and index._version is not input._version
+        and input._array.flags.c_contiguous
+    )
+
+
+def _copying(name: str) -> Any:
+    return inplace_form(FUNCTIONS[""][name], name)
+
+
+_index_add_copying, _scatter_add_copying = _copying("index_add"), _copying("scatter_add")
+for _function in (index_add_, scatter_add_):
+    METHODS[_function.__name__] = FUNCTIONS[""][_function.__name__] = _function
+
+
+# --- with a reduction -----------------------------------------------------------------------------
+
+
+@op(name="scatter_reduce", node="ScatterReduceBackward0", function=False, method=False)
+def _reduced(
+    xp: Any, input: Array, index: Array, src: Array, dim: int, reduce: str, include_self: bool
+) -> Array:
+    result = input.copy()
+    if not index.size:
+        return result
+    into, places = lifted(result), _grid(xp, lifted(index), _wrapped(dim, input.ndim))
+    src = lifted(src)
+    if reduce in ("sum", "mean"):
+        if not include_self:
+            into[places] = 0
+        xp.scatter_add(into, places, src)
+        if reduce == "mean":
+            counts = _counts.forward(xp, input, index, dim, include_self)
+            counts = lifted(counts).astype(result.dtype)
+            if result.dtype.kind in "fc":
+                into /= counts
+            else:
+                into //= counts
+    else:
+        name = {"prod": "multiply", "amax": "maximum", "amin": "minimum"}[reduce]
+        if not include_self:
+            if reduce == "prod":
+                into[places] = 1
+            else:
+                into[places] = src  # any of them
+        xp.scatter_at(name, into, places, src)
+    return result
+
+
+@op(function=False, method=False)
+def _counts(xp: Any, input: Array, index: Array, dim: int, include_self: bool) -> Array:
+    """How many values each place of ``input`` is reduced from; at least 1."""
+    result = xp.zeros(input.shape, input.dtype)
+    into, places = lifted(result), _grid(xp, lifted(index), _wrapped(dim, input.ndim))
+    xp.scatter_add(into, places, xp.ones(lifted(index).shape, input.dtype))
+    return result + 1 if include_self else xp.maximum(result, xp.ones((), input.dtype))
+
+
+@op(function=False, method=False)
+def _flags(xp: Any, input: Array, other: Array, equal: bool) -> Array:
+    """1 where two arrays are equal (or where they are not), else 0."""
+    return (input == other if equal else input != other).astype(input.dtype)
+
+
+def _without_own(g: Any, index: Any, dim: int, include_self: bool) -> Any:
+    return g if include_self else _scatter_number(g, index, dim, 0)
+
+
+def _others(input: Any, index: Any, src: Any, dim: int, include_self: bool) -> Any:
+    """The product of what is not zero at each place, and how many zeros there are."""
+    none = zeros_like(input), zeros_like(src)
+    own, theirs = _flags(input, none[0], True), _flags(src, none[1], True)
+    product = _reduced(input + own, index, src + theirs, dim, "prod", include_self)
+    own = _without_own(own, index, dim, include_self)
+    return product, own, theirs, _scatter_sum(own, index, theirs, dim)
+
+
+def _reduce_input(
+    g: Any, input: Any, index: Any, src: Any, out: Any, dim: int, reduce: str, include_self: bool
+) -> Any:
+    if reduce == "mean":
+        g = g / _counts(input, index, dim, include_self)
+    elif reduce == "prod":
+        product, own, _, zeros = _others(input, index, src, dim, include_self)
+        # The product of the others: without the one zero that may be our own.
+        rest = product * _flags(zeros, own, True)
+        g = g * rest / (input + _flags(input, zeros_like(input), True))
+    elif reduce in ("amax", "amin"):
+        own, theirs = _ties(input, index, src, out, dim, include_self)
+        g = g * own / _scatter_sum(own, index, theirs, dim)
+    return _without_own(g, index, dim, include_self)
+
+
+def _reduce_src(
+    g: Any, input: Any, index: Any, src: Any, out: Any, dim: int, reduce: str, include_self: bool
+) -> Any:
+    if reduce == "mean":
+        g = g / _counts(input, index, dim, include_self)
+    elif reduce == "prod":
+        product, _, theirs, zeros = _others(input, index, src, dim, include_self)
+        rest = gather(product, dim, index) * _flags(gather(zeros, dim, index), theirs, True)
+        return gather(g, dim, index) * rest / (src + theirs)
+    elif reduce in ("amax", "amin"):
+        own, theirs = _ties(input, index, src, out, dim, include_self)
+        return gather(g / _scatter_sum(own, index, theirs, dim), dim, index) * theirs
+    return gather(g, dim, index)
+
+
+def _ties(input: Any, index: Any, src: Any, out: Any, dim: int, include_self: bool) -> Any:
+    """Which elements of ``input`` and ``src`` are the extremes; they share the gradient."""
+    own = _without_own(_flags(input, out, True), index, dim, include_self)
+    return own, _flags(src, gather(out, dim, index), True)
+
+
+_reduced.vjp(
+    input=lambda g, input, index, src, out, dim, reduce, include_self: _reduce_input(
+        g, input, index, src, out, dim, reduce, include_self
+    ),
+    src=lambda g, input, index, src, out, dim, reduce, include_self: _reduce_src(
+        g, input, index, src, out, dim, reduce, include_self
+    ),
+)
+
+
+@composite(inplace=True)
+def scatter_reduce(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """A copy of ``input``, reduced with ``src`` at ``index`` along ``dim``; see `scatter`.
+
+    Args:
+        reduce: ``"sum"``, ``"prod"``, ``"mean"``, ``"amax"`` or ``"amin"``.
+        include_self: whether what is in ``input`` at those places takes part.
+
+    Raises:
+        RuntimeError: an index is out of bounds; shapes or dtypes do not fit; no such reduction.
+
+    >>> import devgrad
+    >>> i = devgrad.tensor([0, 0])
+    >>> devgrad.scatter_reduce(devgrad.ones(2), 0, i, devgrad.tensor([3.0, 5.0]), "amax")
+    tensor([5., 1.])
+    """
+    if reduce not in ("sum", "prod", "mean", "amax", "amin"):
+        raise RuntimeError(
+            f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
+        )
+    if not isinstance(src, Tensor):
+        raise TypeError(
+            "scatter_reduce(): argument 'src' (position 3) must be Tensor, not "
+            f"{type(src).__name__}"
+        )
+    src = _prepared("scatter_reduce", input, dim, index, src)
+    return _reduced.function(input, index, src, dim, reduce, include_self)  # type: ignore[no-any-return]
+
+
+# --- over all elements ----------------------------------------------------------------------------
+
+
+def _check_flat(name: str, xp: Any, index: Any, size: int) -> None:
+    if index.dtype.name != "int64":
+        raise RuntimeError(
+            f"{name}(): Expected a long tensor for index, but got {_title(index)}"
+        )
+    if xp.checks_bounds and index.size:
+        low, high = int(index.min()), int(index.max())
+        if low < -size or high >= size:
+            raise IndexError(
+                f"out of range: tried to access index {high if high >= size else low} on a tensor "
+                f"of {size} elements."
+            )
+
+
+@op
+def take(xp: Any, input: Array, index: Array) -> Array:
+    """The elements of ``input``, seen as one row, at ``index``; of ``index``'s shape.
+
+    Raises:
+        IndexError: an index is out of range.
+        RuntimeError: ``index`` is not int64.
+
+    >>> import devgrad
+    >>> devgrad.take(devgrad.tensor([[1.0, 2.0], [3.0, 4.0]]), devgrad.tensor([3, -4]))
+    tensor([4., 1.])
+    """
+    _check_flat("take", xp, index, input.size)
+    return input.reshape(-1)[index]
+
+
+@op(node="PutBackward0", function=False, method=False)
+def _untaken(xp: Any, input: Array, index: Array, shape: Any) -> Array:
+    result = xp.zeros(shape, input.dtype)
+    xp.scatter_add(result.reshape(-1), index.reshape(-1), input.reshape(-1))
+    return result
+
+
+take.vjp(input=lambda g, index, input_shape: _untaken(g, index, input_shape))
+_untaken.vjp(input=lambda g, index: take(g, index))
+
+
+@op(inplace=True)
+def put(
+    xp: Any, input: Array, index: Array, source: Array, accumulate: bool = False
+) -> Array:
+    """A copy of ``input`` with ``source`` at ``index``, counted through all elements.
+
+    Raises:
+        IndexError: an index is out of range; ``source`` has another number of elements.
+        RuntimeError: dtypes do not fit.
+
+    >>> import devgrad
+    >>> devgrad.put(devgrad.zeros(2, 2), devgrad.tensor([3]), devgrad.tensor([7.0]))
+    tensor([[0., 0.],
+            [0., 7.]])
+    """
+    _check_flat("put_", xp, index, input.size)
+    if source.dtype != input.dtype:
+        raise RuntimeError(
+            "put_(): self and source expected to have the same dtype, but got self.dtype = "
+            f"{_title(input)} and source.dtype = {_title(source)}"
+        )
+    if source.size != index.size:
+        raise IndexError(
+            "put_(): Expected source and index to have the same number of elements, but got "
+            f"source.numel() = {source.size}, index.numel() = {index.size}"
+        )
+    result = xp.array(input, order="C")
+    flat = result.reshape(-1)
+    if accumulate:
+        xp.scatter_add(flat, index.reshape(-1), source.reshape(-1))
+    else:
+        flat[index.reshape(-1)] = source.reshape(-1)
+    return result
+
+
+@op(node="PutBackward0", function=False, method=False)
+def _unput(xp: Any, input: Array, index: Array) -> Array:
+    result = xp.array(input, order="C")
+    result.reshape(-1)[index.reshape(-1)] = 0
+    return result
+
+
+_unput.vjp(input=lambda g, index: _unput(g, index))
+put.vjp(
+    input=lambda g, index, accumulate: g if accumulate else _unput(g, index),
+    source=lambda g, index, source_shape: reshaped(take(g, index), source_shape),
+)
+METHODS.pop("put")  # PyTorch has it as a function only, and put_ as a method only
+
+
+@composite
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """As `gather`, with the other dimensions broadcast; without ``dim``, over all elements.
+
+    Raises:
+        RuntimeError: an index is out of bounds or not int64; shapes do not fit.
+
+    >>> import devgrad
+    >>> x = devgrad.tensor([[3.0, 1.0], [2.0, 4.0]])
+    >>> devgrad.take_along_dim(x, x.argsort(dim=1), dim=1)
+    tensor([[1., 3.],
+            [2., 4.]])
+    """
+    if indices._type.dtype.name != "int64":
+        raise RuntimeError(
+            "torch.take_along_dim(): dtype of indices should be Long but got "
+            f"{indices._type.dtype.title}"
+        )
+    if dim is None:
+        return gather.function(input.reshape(-1), 0, indices.reshape(-1))  # type: ignore[no-any-return]
+    mine, theirs = input._array.shape, indices._array.shape
+    if len(mine) != len(theirs):
+        raise RuntimeError(
+            "torch.take_along_dim(): input and indices should have the same number of dimensions, "
+            f"but got {len(mine)} dimensions for input, and {len(theirs)} dimensions for indices"
+        )
+    dim = _wrapped(dim, len(mine))
+    one = (1,)
+    phrase = broadcast_mismatch(
+        mine[:dim] + one + mine[dim + 1 :], theirs[:dim] + one + theirs[dim + 1 :]
+    )
+    if phrase:
+        raise RuntimeError(phrase)
+    common = [b if a == 1 else a for a, b in zip(mine, theirs, strict=True)]
+    wide = (*common[:dim], mine[dim], *common[dim + 1 :]) if mine else ()
+    places = (*common[:dim], theirs[dim], *common[dim + 1 :]) if mine else ()
+    if wide != mine:
+        input = expand_to.function(input, wide)
+    if places != theirs:
+        indices = expand_to.function(indices, places)
+    return gather.function(input, dim, indices)  # type: ignore[no-any-return]
+
+
+# --- views written to, without changing what they are views of ------------------------------------
+
+
+def _selected(xp: Any, input: Any, dim: int, index: int) -> Any:
+    return input[(*[slice(None)] * dim, index, ...)]
+
+
+def _sliced(xp: Any, input: Any, dim: int, bounds: Any) -> Any:
+    return input[(*[slice(None)] * dim, slice(*bounds))]
+
+
+def _scattered(title: str, input: Tensor, src: Tensor, view: Any, args: Any) -> Tensor:
+    part = view(input._type.xp, input._array, *args).shape
+    if src._array.shape != part:
+        raise RuntimeError(
+            "expected src to have a size equal to the slice of self. src size = "
+            f"{list(src._array.shape)}, slice size = {list(part)}"
+        )
+    return FILLED_VIEWS[title].function(input, src, view, args)  # type: ignore[no-any-return]
+
+
+@composite
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """A copy of ``input`` with ``src`` in place of ``input.select(dim, index)``.
+
+    >>> import devgrad
+    >>> devgrad.select_scatter(devgrad.zeros(2, 2), devgrad.ones(2), 0, 1)
+    tensor([[0., 0.],
+            [1., 1.]])
+    """
+    dim = input._dim(dim)
+    n = input._array.shape[dim]
+    if not -n <= index < n:
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input._array.shape)} at "
+            f"dimension {dim}"
+        )
+    return _scattered("Select", input, src, _selected, (dim, index))
+
+
+@composite
+def slice_scatter(
+    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None,
+    step: int = 1,
+) -> Tensor:  # fmt: skip
+    """A copy of ``input`` with ``src`` in place of the slice ``start:end:step`` along ``dim``.
+
+    >>> import devgrad
+    >>> devgrad.slice_scatter(devgrad.zeros(3), devgrad.ones(2), start=1)
+    tensor([0., 1., 1.])
+    """
+    if step <= 0:
+        raise RuntimeError(f"slice step must be positive: got {step}")
+    return _scattered(
+        "Slice", input, src, _sliced, (input._dim(dim), (start, end, step))
+    )
+
+
+@composite
+def diagonal_scatter(
+    input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1
+) -> Tensor:
+    """A copy of ``input`` with ``src`` on a diagonal.
+
+    >>> import devgrad
+    >>> devgrad.diagonal_scatter(devgrad.zeros(2, 2), devgrad.ones(2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    return _scattered(
+        "Diagonal", input, src, diagonal.forward, (offset, input._dim(dim1), input._dim(dim2))
+    )
