@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
-from bench.machine import describe_machine, describe_python, revision
+from bench.machine import describe_python, revision
 from bench.registry import TIME
 from bench.runner import Report, Result
 from bench.stats import Spread, ratio, spread
@@ -30,7 +30,7 @@ def to_data(report: Report, arguments: Sequence[str]) -> dict[str, Any]:
         "schema": SCHEMA,
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "arguments": list(arguments),
-        "machine": describe_machine(),
+        "machine": report.machine,
         "python": describe_python(),
         "revision": revision(),
         "settings": {**asdict(report.settings), "against": list(report.settings.against)},
@@ -129,7 +129,7 @@ def head(data: Data) -> list[tuple[str, str]]:
     if settings["quick"]:
         samples += "; a quick run, for a look and no result"
     if machine["load"] is not None:
-        samples += f"; load of the machine {machine['load']}"
+        samples += f"; load before the run {machine['load']}"
     lines.append(("samples", samples))
     return lines
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.client import WorkerError, WorkerProcess
+from bench.machine import describe_machine
 from bench.peers import PEERS
 from bench.registry import Metric, Workload
 
@@ -54,9 +55,10 @@ class Result:
 
 @dataclass
 class Report:
-    """All that a run has to tell."""
+    """All that a run has to tell. machine: as it was before the run, its load included."""
 
     settings: Settings
+    machine: dict[str, Any] = field(default_factory=describe_machine)
     peers: dict[str, dict[str, Any]] = field(default_factory=dict)
     unavailable: dict[str, str] = field(default_factory=dict)
     results: list[Result] = field(default_factory=list)

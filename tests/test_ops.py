@@ -234,7 +234,7 @@ def zero_if_none(g: Any, leaf: Any, lib: Any) -> Any:
 
 
 # What PyTorch says where it has not got round to a dtype or a derivative: nothing to copy.
-GAPS = ("not implemented", "not supported", "does not support", "Could this error message be")
+GAPS = ("not implemented", "not supported", "does not support", "Could this error message be", "INTERNAL ASSERT")
 
 
 class Raised:
@@ -630,10 +630,12 @@ def test_out(row: Row) -> None:
 _ONE_OP = "one operation for numbers and tensors, where PyTorch has two"
 _ONE_NODE = "one operation with a derivative of its own, where PyTorch copies piece by piece"
 OTHER_NAMES: dict[tuple[str, str, str], str] = {
+    ("einsum", "PermuteBackward0", "MulBackward0"): "the same product, its steps in other order",
     ("rsub", "RsubBackward1", "RsubBackward0"): _ONE_OP,
     ("remainder", "RemainderBackward0", "RemainderBackward1"): _ONE_OP,
     ("fmod", "FmodBackward0", "FmodBackward1"): _ONE_OP,
     ("matmul", "UnsafeViewBackward0", "CloneBackward0"): "a matrix by batches needs no transposes",
+    ("einsum", "MulBackward0", "ViewBackward0"): "nothing is summed, so nothing is a product of matrices",
     ("nn.functional.pad", "CircularPad1DBackward0", "CopySlices"): _ONE_NODE,
     ("nn.functional.pad", "CircularPad2DBackward0", "CopySlices"): _ONE_NODE,
     ("nn.functional.pad", "CircularPad3DBackward0", "CopySlices"): _ONE_NODE,

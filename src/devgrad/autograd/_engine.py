@@ -59,6 +59,8 @@ def run(
     released: Released | None = None
     node: Any = None
     arrived: Any = None
+    edges: Any
+    grads: Any
     edges, grads = zip(*roots, strict=True)
     while True:
         for edge, g in zip(edges, grads):
@@ -90,6 +92,7 @@ def run(
             node, arrived, ours = pending.pop(rank)
             if node.prehooks is not None:
                 arrived = _run_prehooks(node, arrived, arithmetic)
+            ours = False  # a hook may have kept it
             if capture is not None:
                 _capture(node, arrived, capture)
                 if rank not in runs:  # type: ignore[operator]
@@ -102,7 +105,7 @@ def run(
         grads = node.vjp_on_tensors(arrived, edges) if on_tensors else node.vjp(arrived, edges)
         if node.hooks is not None:
             grads = _run_hooks(node, grads, arrived, arithmetic)
-        if not keep and node.saved:
+        if not keep and node.releases and node.saved:
             if released is None:
                 released = Released(user_line())
             node.saved = released

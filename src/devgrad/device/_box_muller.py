@@ -5,10 +5,10 @@ give the radius ``sqrt(-2 log(1 - u))``, the last eight the angle ``2 pi u``; th
 the first half, the sines in the second.
 
 For float64 it calls the C library. For float32 it uses the vector ``log`` and ``sincos`` of the
-Cephes library, whose errors reach 2 ulp, so that an accurate logarithm does *not* give PyTorch's
-numbers. The float32 code here repeats those polynomials with a rounding to float32 wherever the
-compiled code has one. Checked once against torch 2.13 for every one of the 2**24 radii and the
-2**24 angles that float32 uniforms can ask for: all equal.
+Cephes library, and accurate functions do *not* give PyTorch's numbers: one in six would differ, by
+up to 3 ulp. The float32 code here repeats those polynomials with a rounding to float32 wherever
+the compiled code has one. Checked once against torch 2.13 for every one of the 2**24 radii and of
+the 2**24 angles that float32 uniforms can ask for: all equal.
 """
 
 from __future__ import annotations

@@ -55,7 +55,8 @@ class Distributions(WordStream):
             array([0.970053  , 0.70781986])
         """
         out, flat = empty(shape, dtype)
-        if out.size or out.dtype.kind != "c":
+        standard = low == 0.0 and high == 1.0 and flat.dtype in checks.FLOATS
+        if not standard and (out.size or out.dtype.kind != "c"):
             checks.check_uniform_bounds(flat.dtype, low, high)
         if flat.size:
             with self._lock:
@@ -124,12 +125,13 @@ class Distributions(WordStream):
             scale /= math.sqrt(2.0)
         with self._lock:
             self._fill_normal(flat, shift, scale)
-        if isinstance(std, np.ndarray):
-            np.multiply(out, checks.expand(std, shape), out=out, casting="same_kind")
-        if isinstance(mean, np.ndarray):
-            np.add(out, checks.expand(mean, shape), out=out, casting="same_kind")
-        elif isinstance(std, np.ndarray):
-            np.add(out, out.dtype.type(mean), out=out)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if isinstance(std, np.ndarray):
+                np.multiply(out, checks.expand(std, shape), out=out, casting="same_kind")
+            if isinstance(mean, np.ndarray):
+                np.add(out, checks.expand(mean, shape), out=out, casting="same_kind")
+            elif isinstance(std, np.ndarray):
+                np.add(out, out.dtype.type(mean), out=out)
         return out
 
     def _fill_normal(self, out: Array, mean: float, std: float) -> None:

@@ -50,12 +50,13 @@ def c_library(name: str) -> Callable[[Array], Array]:
     scalar: Callable[[float], float] = getattr(math, name)
 
     def one_by_one(x: Array) -> Array:
-        values = map(scalar, x.ravel().tolist())
         try:
-            return np.fromiter(values, np.float64, x.size).reshape(x.shape)
+            values = np.fromiter(map(scalar, x.ravel().tolist()), np.float64, x.size)
         except ValueError:  # Python's log refuses zero where C's gives -inf
-            with np.errstate(all="ignore"):
-                return np.where(x == 0.0, vectorised(x), one_by_one(np.where(x == 0.0, 0.5, x)))
+            positive = np.where(x == 0.0, 1.0, x).ravel().tolist()
+            values = np.fromiter(map(scalar, positive), np.float64, x.size)
+            values[x.ravel() == 0.0] = -np.inf
+        return values.reshape(x.shape)
 
     # 0.3 per cent of the results differ where any do, so 4096 points cannot miss it.
     probe = np.linspace(low, high, 4096)
@@ -89,10 +90,8 @@ def multiply_add_float64(x: Array, factor: float, addend: float) -> Array:
     """
     if factor == 1.0:
         return x + addend
-    if addend == 0.0:
-        return x * factor + 0.0  # as in C, -0 + 0 is 0
     with np.errstate(over="ignore", invalid="ignore"):
-        if not (abs(factor) < _SPLIT_LIMIT and abs(addend) < _SPLIT_LIMIT):
+        if addend == 0.0 or not (abs(factor) < _SPLIT_LIMIT and abs(addend) < _SPLIT_LIMIT):
             return x * factor + addend
         product, product_error = _two_product(x, factor)
         small, small_error = _two_sum(addend, product_error)

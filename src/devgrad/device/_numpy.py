@@ -25,7 +25,6 @@ which every kind of array has to offer:
 from __future__ import annotations
 
 import functools
-import functools
 import importlib
 import math
 import platform
@@ -161,7 +160,8 @@ def _wrapped(index: Any, sizes: Any) -> Any:
             low, high = positions.min(), positions.max()
             if low < -n or high >= n:
                 raise IndexError(
-                    f"index {low if low < -n else high} is out of bounds for dimension 0 with size {n}"
+                    f"index {low if low < -n else high} is out of bounds for dimension 0 with "
+                    f"size {n}"
                 )
             if low < 0:
                 positions = numpy.where(positions < 0, positions + n, positions)

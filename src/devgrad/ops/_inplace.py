@@ -27,13 +27,14 @@ __all__ = ["NUMPY_NAMES", "bump", "check_inplace", "from_numpy_names", "inplace_
            "write_result"]  # fmt: skip
 
 
-def check_inplace(name: str, tensor: Tensor, recorded: bool) -> None:
+def check_inplace(name: str, tensor: Tensor, recorded: bool, uniform: bool = False) -> None:
     """Refuse a change in place that autograd could not follow, before it is made.
 
     Args:
         name: the operation, for the message.
         tensor: what is to be changed.
         recorded: whether the operation will be recorded: grad mode, and an input requires grad.
+        uniform: all elements become the same, so that it does no harm if some share their memory.
 
     Raises:
         RuntimeError: see the text of each.
@@ -44,8 +45,13 @@ def check_inplace(name: str, tensor: Tensor, recorded: bool) -> None:
             "You can make a clone to get a normal tensor before doing inplace update."
             "See https://github.com/pytorch/rfcs/pull/17 for more details."
         )
+    view = tensor._view
+    if view is not None and view.origin is not None and mode.grad and view.base._edge is not None:
+        recorded = True  # the view itself may not require grad, but what it changes does
+    if recorded:
+        _refuse_leaf_and_view(name, tensor, view)
     array = tensor._array
-    if 0 in array.strides and array.size and any(
+    if not uniform and 0 in array.strides and array.size and any(
         n > 1 and s == 0 for n, s in zip(array.shape, array.strides, strict=True)
     ):
         raise RuntimeError(
@@ -53,12 +59,9 @@ def check_inplace(name: str, tensor: Tensor, recorded: bool) -> None:
             "single memory location. Please clone() the tensor before performing the operation. "
             f"{name}() was to change {describe(tensor)}, an expanded view"
         )
-    view = tensor._view
-    if view is not None and view.origin is not None and mode.grad and view.base._edge is not None:
-        recorded = True  # the view itself may not require grad, but what it changes does
-    if not recorded:
-        return
 
+
+def _refuse_leaf_and_view(name: str, tensor: Tensor, view: View | None) -> None:
     def here() -> str:
         return f" ({name}() at {line_of(user_line())}, on {describe(tensor)}.)"
 
@@ -87,8 +90,9 @@ _LEAF_REMEDY = (
 def _refuse_view(tensor: Tensor, view: View, here: str) -> None:
     if view.origin == "several":
         node = tensor.grad_fn
+        title = "" if node is None else node.name().removesuffix("Backward0")
         what = (
-            f"Output {tensor.output_nr} of {node.name()} is a view and is being modified inplace."
+            f"Output {tensor.output_nr} of {title} is a view and is being modified inplace."
             if node is not None
             else "A view is being modified inplace."
         )
@@ -145,7 +149,7 @@ def replace(name: str, tensor: Tensor, result: Tensor) -> Tensor:
     if isinstance(node, Node):
         _point_to_output(node, tensor, result)
     if tensor._view is None:
-        if result._type is not tensor._type:
+        if result._edge is not None and result._type is not tensor._type:
             node = _cast_edge(node, tensor)
         tensor._edge = node
     else:
@@ -398,7 +402,7 @@ def inplace_form(function: Callable[..., Any], name: str) -> Callable[..., Any]:
             )
         recorded = mode.grad and any_requires_grad((input, *args, *kwargs.values()))
         array, version = input._array, input._version
-        if recorded or version is None or 0 in array.strides:
+        if recorded or version is None or input._view is not None or 0 in array.strides:
             check_inplace(title, input, recorded)
         result = function(input, *args, **kwargs)
         if result is NotImplemented:
@@ -513,5 +517,3 @@ def out_form(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     with_out.__module__ = "devgrad"
     with_out.__wrapped__ = function  # type: ignore[attr-defined]
     return with_out
-
-

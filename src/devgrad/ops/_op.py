@@ -293,7 +293,7 @@ def _with_varargs(function: Any) -> Any:
 
 
 @overload
-def op(forward: Callable[..., Any], /) -> Op: ...
+def op(forward: Callable[..., Any], /, **options: Any) -> Op: ...
 @overload
 def op(forward: None = None, /, **options: Any) -> Callable[[Callable[..., Any]], Op]: ...
 def op(  # type: ignore[misc]  # the overload names no options
@@ -339,7 +339,7 @@ def op(  # type: ignore[misc]  # the overload names no options
 
 
 @overload
-def composite(body: Callable[..., Any], /) -> Callable[..., Any]: ...
+def composite(body: Callable[..., Any], /, **options: Any) -> Callable[..., Any]: ...
 @overload
 def composite(
     body: None = None, /, **options: Any

@@ -51,7 +51,7 @@ def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
     """The tensor itself if its elements lie in memory in order, else a copy in which they do."""
     if self._array.flags.c_contiguous:
         return self
-    return clone.function(self, memory_format="contiguous_format")  # type: ignore[no-any-return]
+    return clone.function(self, memory_format="contiguous_format")
 
 
 def _real_of(array: Any, kind: Any) -> Any:
@@ -72,13 +72,17 @@ def _copy(xp: Any, input: Array, src: Array) -> Array:
     return src if src.dtype is input.dtype else src.astype(input.dtype)
 
 
+_copy.node_class.__name__ = "CopyBackwards"  # as its type is called, and it itself is not
+setattr(_copy.node_class, "name", lambda self: "torch::autograd::CopyBackwards")  # noqa: B010
 _copy.vjp(input=lambda g: zeros_like(g), src=lambda g: g)
 
 
 def _check_shape(name: str, into: Any, src: Any) -> None:
     problem = broadcast_mismatch(into.shape, src.shape)
     if problem:
-        raise RuntimeError(f"{problem}. {name}() was to put {list(src.shape)} into {list(into.shape)}")
+        raise RuntimeError(
+            f"{problem}. {name}() was to put {list(src.shape)} into {list(into.shape)}"
+        )
     if src.ndim > into.ndim or any(
         n == 1 != m for n, m in zip(into.shape[into.ndim - src.ndim :], src.shape, strict=True)
     ):
@@ -148,6 +152,9 @@ def _fill_tensor(xp: Any, input: Array, value: Array) -> Array:
 _fill_tensor.vjp(input=lambda g: zeros_like(g), value=lambda g: g)
 
 
+_C_NAMES = {"float32": "float", "float64": "double", "int64": "int64_t", "int32": "int"}
+
+
 def _checked_value(name: str, input: Tensor, value: Any) -> Any:
     if isinstance(value, Tensor):
         if value._array.ndim:
@@ -160,9 +167,8 @@ def _checked_value(name: str, input: Tensor, value: Any) -> Any:
         return value
     if isinstance(value, complex) and not input._type.dtype.is_complex:
         if value.imag:
-            raise RuntimeError(
-                f"value cannot be converted to type {input._type.dtype.name} without overflow"
-            )
+            name = _C_NAMES.get(input._type.dtype.name, input._type.dtype.name)
+            raise RuntimeError(f"value cannot be converted to type {name} without overflow")
         value = value.real
     if not isinstance(value, (int, float, complex)):
         raise TypeError(
@@ -183,7 +189,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     recorded = mode.grad and (
         self._own_edge() is not None or by_tensor and value._own_edge() is not None
     )
-    check_inplace("fill_", self, recorded)
+    check_inplace("fill_", self, recorded, uniform=True)
     if recorded and self._type.floating:
         filled = (_fill_tensor if by_tensor else fill).function(self, value)
         return replace("fill_", self, filled)
@@ -206,7 +212,7 @@ _zero.vjp(input=lambda g: zeros_like(g))
 def zero_(self: Tensor) -> Tensor:
     """Set every element to zero."""
     recorded = mode.grad and self._own_edge() is not None
-    check_inplace("zero_", self, recorded)
+    check_inplace("zero_", self, recorded, uniform=True)
     if recorded:
         return replace("zero_", self, _zero.function(self))
     self._array.fill(0)
@@ -217,7 +223,7 @@ def zero_(self: Tensor) -> Tensor:
 def _public_fill(input: Tensor, value: Any) -> Tensor:
     """A tensor like ``input``, filled with ``value``, a number or a 0-dim tensor."""
     value = _checked_value("fill", input, value)
-    return (_fill_tensor if isinstance(value, Tensor) else fill).function(input, value)  # type: ignore[no-any-return]
+    return (_fill_tensor if isinstance(value, Tensor) else fill).function(input, value)
 
 
 _public_fill.__name__ = "fill"
@@ -268,7 +274,7 @@ def convert(input: Tensor, kind: TensorType, copy: bool = False) -> Tensor:
     if source.dtype.is_complex and kind.dtype.category in (1, 2):
         warnings.warn(_DISCARDS, UserWarning, stacklevel=3)
     if source.device is kind.device and kind.floating:
-        return cast.function(input, kind.array_dtype)  # type: ignore[no-any-return]
+        return cast.function(input, kind.array_dtype)
     array = moved(input._array, source, kind)
     if array is input._array or source.device is not kind.device and kind.xp is source.xp:
         array = array.copy()
@@ -315,7 +321,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 
 
 def _wanted(x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, DType, bool]:
-    options = {"device": None, "dtype": None, "non_blocking": False, "copy": False,
+    options: dict[str, Any] = {"device": None, "dtype": None, "non_blocking": False, "copy": False,
                "memory_format": None, "other": None}  # fmt: skip
     order = ["device", "dtype", "non_blocking", "copy"]
     if args:
@@ -356,8 +362,8 @@ def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         return convert(self, self._type.device.types[dtype.array_dtype])
     name = dtype if isinstance(dtype, str) else str(getattr(dtype, "name", dtype))
     for known in DTYPES.values():
-        for device, title in (("cpu", f"torch.{known.title}Tensor"), ("cuda", f"torch.cuda.{known.title}Tensor")):  # fmt: skip
-            if title in name:
+        for device, place in (("cpu", "torch"), ("cuda", "torch.cuda")):
+            if f"{place}.{known.title}Tensor" in name:
                 return convert(self, resolve(device).types[known.array_dtype])
     tensor_dtype = getattr(dtype, "dtype", None)
     if isinstance(tensor_dtype, DType):

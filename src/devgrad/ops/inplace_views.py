@@ -8,19 +8,24 @@ from __future__ import annotations
 from typing import Any
 
 from .._tensor import Tensor
+from ..autograd._graph import AccumulateGrad
 from ..autograd._modes import mode
 from ._inplace import bump, check_inplace
 from ._layout import ints, is_dense, strides_of
 from ._op import METHODS
 from .pieces import as_strided
-from .views import squeeze, t, transpose, unsqueeze
+from .transposing import t, transpose
+from .views import squeeze, unsqueeze
 
 __all__: list[str] = []
 
 
 def _become(self: Tensor, view: Tensor) -> Tensor:
     self._array = view._array
-    self._edge = view._edge
+    if mode.grad:
+        self._edge = view._edge
+    elif isinstance(self._edge, AccumulateGrad):
+        self._edge.follow(self)
     if self._view is not None:
         self._view = view._view  # of the same base
     bump(self)

@@ -92,10 +92,10 @@ def masked_fill_(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """The in-place form of `masked_fill`: changes ``input``, and returns it."""
     if (
         isinstance(value, Tensor)
-        or not isinstance(mask, Tensor)
+        or mask.__class__ is not Tensor
         or mask._type.device is not input._type.device
-        or mode.grad
-        and any_requires_grad((input,))
+        or (mode.grad
+        and any_requires_grad((input,)))
         or broadcast_mismatch(mask._array.shape, input._array.shape)
         or mask._array.ndim > input._array.ndim
         or any(1 == n != m for n, m in zip(

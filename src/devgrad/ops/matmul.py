@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from .._tensor import Tensor
-from ._errors import broadcast_mismatch, describe
+from ._errors import broadcast_mismatch
 from ._formula import conj
 from ._inplace import out_form
-from ._layout import as_dim
 from ._op import METHODS, Array, composite, op
-from ._promotion import NotAnOperand, operand_fallback, same_device
+from ._promotion import NotAnOperand, operand_fallback
 from .arithmetic import add, mul
-from .views import broadcast_shapes, permute, reshape, transpose, unsafe_view, unsqueeze, view
+from .transposing import transpose
+from .views import broadcast_shapes, reshape, unsafe_view, unsqueeze, view
 
 __all__ = ["bmm", "dot", "matmul", "mm", "mv"]
 
@@ -80,6 +80,12 @@ mm.vjp(
 )
 
 
+@op(function=False, method=False, node="MulBackward0")
+def outer_product(xp: Any, input: Array, vec2: Array) -> Array:
+    """Every product of an element of one vector and one of another."""
+    return xp.multiply(input[:, None], vec2[None, :])
+
+
 @op
 def mv(xp: Any, input: Array, vec: Array) -> Array:
     """The product of a matrix n×m and a vector of m elements.
@@ -104,6 +110,11 @@ def mv(xp: Any, input: Array, vec: Array) -> Array:
 mv.vjp(
     input=lambda g, vec: outer_product(g, conj(vec)),
     vec=lambda g, input: mv(conj(input).T, g),
+)
+
+
+outer_product.vjp(
+    input=lambda g, vec2: mv(g, conj(vec2)), vec2=lambda g, input: mv(g.T, conj(input))
 )
 
 
@@ -155,17 +166,6 @@ def vdot(xp: Any, input: Array, other: Array) -> Array:
 vdot.vjp(input=lambda g, other: conj(g) * other, other=lambda g, input: g * input)
 
 
-@op(function=False, method=False, node="MulBackward0")
-def outer_product(xp: Any, input: Array, vec2: Array) -> Array:
-    """Every product of an element of one vector and one of another."""
-    return xp.multiply(input[:, None], vec2[None, :])
-
-
-outer_product.vjp(
-    input=lambda g, vec2: mv(g, conj(vec2)), vec2=lambda g, input: mv(g.T, conj(input))
-)
-
-
 @composite(aliases=("ger",))
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """Every product of an element of one vector and one of another, as a matrix.
@@ -183,7 +183,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
             raise RuntimeError(
                 f"outer: Expected 1-D argument {name}, but got {x._array.ndim}-D"
             )
-    return mul.function(view(input, (-1, 1)), vec2)  # type: ignore[no-any-return]
+    return mul.function(view(input, (-1, 1)), vec2)
 
 
 # --- batches ----------------------------------------------------------------------------------------
@@ -306,6 +306,14 @@ def _matmul(input: Any, other: Any) -> Any:
         row = unsqueeze.function(input, 0)
         if b == 2:
             return _only_row.function(mm.function(row, other))
+        *batch, n, columns = other._array.shape
+        if n != input._array.shape[0]:
+            for size in batch:
+                columns *= size
+            raise RuntimeError(
+                f"size mismatch, got input ({columns}), mat ({columns}x{n}), vec "
+                f"({input._array.shape[0]})"
+            )
         product = _batches.function(row, other)
         shape = product._array.shape
         return unsafe_view.function(product, (*shape[:-2], shape[-1]))
@@ -340,7 +348,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     >>> devgrad.matmul(devgrad.tensor([[1.0, 2.0], [3.0, 4.0]]), devgrad.tensor([1.0, 1.0]))
     tensor([3., 7.])
     """
-    return _matmul(input, other)  # type: ignore[no-any-return]
+    return _matmul(input, other)
 
 
 class _ArrayOperands:
@@ -518,16 +526,16 @@ def linear(
     tensor([11.])
     """
     if out is not None:
-        return _linear_into(input, weight, bias, out=out)  # type: ignore[no-any-return]
+        return _linear_into(input, weight, bias, out=out)
     if weight._array.ndim == 1:
         product = _matmul(input, weight)
-        return product if bias is None else add.function(product, bias)  # type: ignore[no-any-return]
+        return product if bias is None else add.function(product, bias)
     turned = weight.t()
     ndim = input._array.ndim
     if bias is None:
-        return _matmul(input, turned)  # type: ignore[no-any-return]
+        return _matmul(input, turned)
     if ndim == 2:
-        return addmm.function(bias, input, turned)  # type: ignore[no-any-return]
+        return addmm.function(bias, input, turned)
     if ndim == 1:
         rows = unsqueeze.function(input, 0)
         return view(addmm.function(bias, rows, turned), (turned._array.shape[1],))
@@ -540,388 +548,3 @@ def linear(
 
 
 _linear_into = out_form(linear, "linear")
-
-
-# --- any indices ----------------------------------------------------------------------------------
-
-
-@composite
-def inner(input: Tensor, other: Tensor) -> Tensor:
-    """Products summed over the last dimension of both.
-
-    Raises:
-        RuntimeError: the last dimensions differ.
-
-    >>> import devgrad
-    >>> devgrad.inner(devgrad.tensor([1, 2, 3]), devgrad.tensor([0, 2, 1]))
-    tensor(7)
-    """
-    a, b = input._array.shape, other._array.shape
-    if not a or not b:
-        return mul.function(input, other)  # type: ignore[no-any-return]
-    if a[-1] != b[-1]:
-        raise RuntimeError(
-            "inner() the last dimension must match on both input tensors but got shapes "
-            f"{list(a)} and {list(b)}"
-        )
-    return tensordot(input, other, ([-1], [-1]))  # type: ignore[no-any-return]
-
-
-@composite(method=False)
-def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
-    """Products summed over several dimensions of both.
-
-    Args:
-        dims: how many: the last of ``a`` and the first of ``b``; or two lists of dimensions.
-
-    Raises:
-        RuntimeError: sizes differ, or the lists have different lengths.
-
-    >>> import devgrad
-    >>> devgrad.tensordot(devgrad.ones(2, 3), devgrad.ones(3, 2), 1)
-    tensor([[3., 3.],
-            [3., 3.]])
-    """
-    n, m = a._array.ndim, b._array.ndim
-    if isinstance(dims, Tensor):
-        dims = dims.tolist()
-    if isinstance(dims, int):
-        if dims < 0:
-            raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
-        if dims > min(n, m):
-            raise RuntimeError(
-                f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}"
-            )
-        first, second = list(range(n - dims, n)), list(range(dims))
-    else:
-        first, second = ([d] if isinstance(d, int) else list(d) for d in dims)
-    if len(first) != len(second):
-        raise RuntimeError("both dimension lists should have same length")
-    p, q = [as_dim(d, n) for d in first], [as_dim(d, m) for d in second]
-    for name, d in ((p, "a"), (q, "b")):
-        if len(set(name)) != len(name):
-            raise RuntimeError(f"a dimension of {d} appears multiple times in the list of dims")
-    inner_size = 1
-    for i, j, d, e in zip(p, q, first, second, strict=True):
-        x, y = a._array.shape[i], b._array.shape[j]
-        if x != y:
-            raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {x} in dim {d} and "
-                f"second has size {y} in dim {e}"
-            )
-        inner_size *= x
-    rest_a = [d for d in range(n) if d not in p]
-    rest_b = [d for d in range(m) if d not in q]
-    shape = [a._array.shape[d] for d in rest_a] + [b._array.shape[d] for d in rest_b]
-    rows = columns = 1
-    for d in rest_a:
-        rows *= a._array.shape[d]
-    for d in rest_b:
-        columns *= b._array.shape[d]
-    left = reshape(permute.function(a, (*rest_a, *p)), (rows, inner_size))
-    right = reshape(permute.function(b, (*q, *rest_b)), (inner_size, columns))
-    return view(mm.function(left, right), tuple(shape))
-
-
-@composite
-def kron(input: Tensor, other: Tensor) -> Tensor:
-    """The Kronecker product: every element of ``input`` times the whole of ``other``.
-
-    >>> import devgrad
-    >>> devgrad.kron(devgrad.tensor([1, 2]), devgrad.tensor([1, 1]))
-    tensor([1, 1, 2, 2])
-    """
-    a, b = input._array.shape, other._array.shape
-    n = max(len(a), len(b))
-    a, b = (1,) * (n - len(a)) + a, (1,) * (n - len(b)) + b
-    first = reshape(input, [x for size in a for x in (size, 1)])
-    second = reshape(other, [x for size in b for x in (1, size)])
-    shape = tuple([x * y for x, y in zip(a, b, strict=True)])
-    return unsafe_view.function(mul.function(first, second), shape)  # type: ignore[no-any-return]
-
-
-def _cheapest(sizes: list[int]) -> dict[tuple[int, int], int]:
-    """Where to cut each chain of matrices i..j so that the fewest multiplications are done."""
-    n = len(sizes) - 1
-    cost = {(i, i): 0 for i in range(n)}
-    cut: dict[tuple[int, int], int] = {}
-    for length in range(1, n):
-        for i in range(n - length):
-            j = i + length
-            options = [
-                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
-                for k in range(i, j)
-            ]
-            cost[i, j], cut[i, j] = min(options)
-    return cut
-
-
-def _chain(matrices: list[Tensor]) -> Tensor:
-    cut = _cheapest([matrices[0]._array.shape[0], *[m._array.shape[1] for m in matrices]])
-
-    def product(i: int, j: int) -> Tensor:
-        if i == j:
-            return matrices[i]
-        k = cut[i, j]
-        return mm.function(product(i, k), product(k + 1, j))  # type: ignore[no-any-return]
-
-    return product(0, len(matrices) - 1)
-
-
-@composite(method=False, namespaces=("linalg",))
-def multi_dot(tensors: Any) -> Tensor:
-    """The product of several matrices, in the order that takes the fewest multiplications.
-
-    Args:
-        tensors: two or more; the first and the last may be vectors.
-
-    Raises:
-        RuntimeError: there are fewer, or they do not fit together.
-    """
-    tensors = list(tensors)
-    if len(tensors) < 2:
-        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
-    same_device(tensors, "multi_dot")
-    row, column = tensors[0]._array.ndim == 1, tensors[-1]._array.ndim == 1
-    if row:
-        tensors[0] = unsqueeze.function(tensors[0], 0)
-    if column:
-        tensors[-1] = unsqueeze.function(tensors[-1], -1)
-    for position, x in enumerate(tensors):
-        if x._array.ndim != 2:
-            ends = position in (0, len(tensors) - 1)
-            what = ("first" if position == 0 else "last") if ends else str(position)
-            raise RuntimeError(
-                f"multi_dot(): the {what} tensor must be {'1D or ' if ends else ''}2D but got "
-                f"{x._array.ndim}D"
-            )
-    for position, (x, y) in enumerate(zip(tensors, tensors[1:], strict=False)):
-        if x._array.shape[1] != y._array.shape[0]:
-            raise RuntimeError(
-                f"multi_dot(): tensors {position} and {position + 1} with shapes {list(x.shape)} "
-                f"and {list(y.shape)} cannot be multiplied"
-            )
-    product = _chain(tensors)
-    shape = product._array.shape[int(row) : 2 - int(column)]
-    return view(product, shape)
-
-
-@composite(method=False)
-def chain_matmul(*matrices: Any) -> Tensor:
-    """The product of several matrices, in the order that takes the fewest multiplications.
-
-    PyTorch calls it deprecated in favour of ``linalg.multi_dot``.
-    """
-    if len(matrices) == 1 and isinstance(matrices[0], (tuple, list)):
-        matrices = tuple(matrices[0])
-    for x in matrices:
-        if x._array.ndim != 2:
-            raise RuntimeError(f"Tensor dimension is {x._array.ndim}, expected 2 instead.")
-    return matrices[0] if len(matrices) == 1 else multi_dot(matrices)  # type: ignore[no-any-return]
-
-
-# --- einsum -----------------------------------------------------------------------------------------
-
-
-def _sublists(args: Any) -> tuple[str, list[Tensor]]:
-    """NumPy's other way to call it, ``einsum(a, [0, 1], b, [1, 2], [0, 2])``, as an equation."""
-
-    def letters(indices: Any) -> str:
-        return "".join(
-            "..." if i is Ellipsis else chr(ord("A") + i) if i < 26 else chr(ord("a") + i - 26)
-            for i in indices
-        )
-
-    operands, inputs, rest = [], [], list(args)
-    while len(rest) >= 2:
-        operands.append(rest.pop(0))
-        inputs.append(letters(rest.pop(0)))
-    return ",".join(inputs) + (f"->{letters(rest[0])}" if rest else ""), operands
-
-
-def _subscripts(equation: str, operands: list[Tensor]) -> tuple[list[list[str]], list[str]]:
-    """The indices of each operand and of the result; ``...`` is spelled out as ``.0``, ``.1``, …"""
-    equation = equation.replace(" ", "")
-    left, arrow, right = equation.partition("->")
-    terms = left.split(",")
-    if len(terms) != len(operands):
-        more = "fewer" if len(terms) > len(operands) else "more"
-        raise RuntimeError(
-            f"einsum(): {more} operands were provided than specified in the equation"
-        )
-    found: list[list[str]] = []
-    for position, (term, x) in enumerate(zip(terms, operands, strict=True)):
-        found.append(_indices(term, x._array.ndim, position))
-    dots = max((sum(1 for i in labels if i[0] == ".") for labels in found), default=0)
-    all_dots = [f".{i}" for i in range(dots)]
-    for labels in found:  # broadcasting aligns them at the end
-        own = [i for i in labels if i[0] == "."]
-        for i, new in zip(own, all_dots[dots - len(own) :], strict=True):
-            labels[labels.index(i)] = f"{new}#"
-        labels[:] = [i.rstrip("#") for i in labels]
-    if arrow:
-        output: list[str] = []
-        for part in [*right.replace("...", ".")]:
-            if part == ".":
-                output += all_dots
-                continue
-            if part in output:
-                raise RuntimeError(
-                    f"einsum(): output subscript {part} appears more than once in the output"
-                )
-            if not any(part in labels for labels in found):
-                raise RuntimeError(
-                    f"einsum(): output subscript {part} does not appear in the equation for any "
-                    "input operand"
-                )
-            output.append(part)
-    else:
-        letters = [i for labels in found for i in labels if i[0] != "."]
-        output = all_dots + sorted(i for i in set(letters) if letters.count(i) == 1)
-    return found, output
-
-
-def _indices(term: str, ndim: int, position: int) -> list[str]:
-    before, dots, after = term.partition("...")
-    for letter in before + after:
-        if not (letter.isascii() and letter.isalpha()):
-            raise RuntimeError(
-                f"einsum(): invalid subscript given at index {term.index(letter)} in the equation "
-                f"string, subscripts must be in [a-zA-Z]: {letter!r}"
-            )
-    named = len(before) + len(after)
-    if named > ndim or (not dots and named < ndim):
-        also = "" if dots else " and no ellipsis was given"
-        raise RuntimeError(
-            f"einsum(): the number of subscripts in the equation ({named}) "
-            f"{'is more than' if dots else 'does not match'} the number of dimensions ({ndim}) for "
-            f"operand {position}{also}"
-        )
-    return [*before, *[f".{i}" for i in range(ndim - named)], *after]
-
-
-def _without_repeats(x: Tensor, labels: list[str], position: int) -> tuple[Tensor, list[str]]:
-    """``ii`` as a diagonal."""
-    labels = list(labels)
-    for label in list(labels):
-        while labels.count(label) > 1:
-            i = labels.index(label)
-            j = labels.index(label, i + 1)
-            if x._array.shape[i] != x._array.shape[j]:
-                raise RuntimeError(
-                    f"einsum(): subscript {label} is repeated for operand {position} but the "
-                    f"sizes don't match, {x._array.shape[j]} != {x._array.shape[i]}"
-                )
-            x = x.diagonal(0, i, j)
-            labels = [k for d, k in enumerate(labels) if d not in (i, j)] + [label]
-    return x, labels
-
-
-def _contract(
-    a: Tensor, of_a: list[str], b: Tensor, of_b: list[str], keep: set[str]
-) -> tuple[Tensor, list[str]]:
-    """Two operands as one: indices that are in both and not needed any more are summed over."""
-    size_a = dict(zip(of_a, a._array.shape, strict=True))
-    size_b = dict(zip(of_b, b._array.shape, strict=True))
-    for x, sizes, other in ((0, size_a, size_b), (1, size_b, size_a)):
-        # What only one has, or has at full size, and nobody needs, is summed at once.
-        gone = [i for i in sizes if i not in keep and (i not in other or other[i] == 1 != sizes[i])]
-        if gone:
-            if x == 0:
-                a = a.sum([of_a.index(i) for i in gone])
-                of_a = [i for i in of_a if i not in gone]
-            else:
-                b = b.sum([of_b.index(i) for i in gone])
-                of_b = [i for i in of_b if i not in gone]
-            for i in gone:
-                del sizes[i]
-    # An index of size 1 against a larger one is broadcast: as if only the larger had it.
-    for i in [i for i in of_a if i in size_b and size_a[i] != size_b[i]]:
-        if size_a[i] == 1:
-            a, of_a = a.squeeze(of_a.index(i)), [k for k in of_a if k != i]
-            del size_a[i]
-        else:
-            b, of_b = b.squeeze(of_b.index(i)), [k for k in of_b if k != i]
-            del size_b[i]
-    batch = [i for i in of_a if i in size_b and i in keep]
-    summed = [i for i in of_a if i in size_b and i not in keep]
-    # (An index that a size of 1 was dropped from may be needed no longer: sum it in the end.)
-    only_a = [i for i in of_a if i not in size_b]
-    only_b = [i for i in of_b if i not in size_a]
-
-    def volume(indices: list[str], sizes: dict[str, int]) -> int:
-        n = 1
-        for i in indices:
-            n *= sizes[i]
-        return n
-
-    order_a, order_b = [*batch, *only_a, *summed], [*batch, *summed, *only_b]
-    left = a if order_a == of_a else permute.function(a, tuple(of_a.index(i) for i in order_a))
-    right = b if order_b == of_b else permute.function(b, tuple(of_b.index(i) for i in order_b))
-    n, rows = volume(batch, size_a), volume(only_a, size_a)
-    inside, columns = volume(summed, size_a), volume(only_b, size_b)
-    shape = [size_a[i] for i in (*batch, *only_a)] + [size_b[i] for i in only_b]
-    if not summed:
-        ones = [1] * len(only_b)
-        left = reshape(left, [size_a[i] for i in order_a] + ones)
-        right = reshape(right, shape[: len(batch)] + [1] * len(only_a) + shape[len(order_a) :])
-        return mul.function(left, right), [*batch, *only_a, *only_b]
-    if batch:
-        product = bmm.function(reshape(left, (n, rows, inside)), reshape(right, (n, inside, columns)))
-    else:
-        product = mm.function(reshape(left, (rows, inside)), reshape(right, (inside, columns)))
-    return view(product, tuple(shape)), [*batch, *only_a, *only_b]
-
-
-@composite(method=False, out=False)
-def einsum(equation: Any, *operands: Any) -> Tensor:
-    """Sums of products, by Einstein's convention: ``einsum("ij,jk->ik", a, b)``.
-
-    Args:
-        equation: an index for each dimension of each operand; what comes after ``->`` stays, the
-            other indices are summed over. ``...`` stands for dimensions that are broadcast.
-            Without ``->``, indices that appear once stay, in alphabetical order. Operands are
-            contracted from left to right.
-
-    Raises:
-        RuntimeError: the equation does not fit the operands.
-
-    >>> import devgrad
-    >>> devgrad.einsum("ii", devgrad.eye(3))
-    tensor(3.)
-    """
-    if not isinstance(equation, str):
-        equation, operands = _sublists((equation, *operands))
-    elif len(operands) == 1 and isinstance(operands[0], (tuple, list)):
-        operands = operands[0]
-    tensors = list(operands)
-    if not tensors:
-        raise RuntimeError("einsum(): must provide at least one operand")
-    same_device(tensors, "einsum")
-    labels, output = _subscripts(equation, tensors)
-    sizes: dict[str, int] = {}
-    for position, (x, own) in enumerate(zip(tensors, labels, strict=True)):
-        tensors[position], labels[position] = _without_repeats(x, own, position)
-        for label, n in zip(labels[position], tensors[position]._array.shape, strict=True):
-            seen = sizes.get(label, 1)
-            if n not in (1, seen) and seen != 1:
-                raise RuntimeError(
-                    f"einsum(): subscript {label} has size {n} for operand {position} which does "
-                    f"not broadcast with previously seen size {seen}. The operands are "
-                    f"{', '.join(describe(t) for t in operands)}"
-                )
-            sizes[label] = n if seen == 1 else seen
-    result, have = tensors[0], labels[0]
-    for position in range(1, len(tensors)):
-        later = {i for own in labels[position + 1 :] for i in own}
-        result, have = _contract(
-            result, have, tensors[position], labels[position], later | set(output)
-        )
-    gone = [d for d, i in enumerate(have) if i not in output]
-    if gone:
-        result = result.sum(gone)
-        have = [i for i in have if i in output]
-    wanted = tuple(have.index(i) for i in output)
-    if wanted != tuple(range(len(wanted))) or result is tensors[0]:
-        result = permute.function(result, wanted)
-    return result

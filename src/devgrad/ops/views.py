@@ -1,4 +1,4 @@
-"""Views: the same memory seen in another shape, order or part.
+"""Views: the same memory seen in another shape.
 
 The forward of a view operation returns a view of its operand's memory for *any* array of that
 shape: views are taken again, of gradients, when their base is changed in place.
@@ -6,7 +6,6 @@ shape: views are taken again, of gradients, when their base is changed in place.
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from .._tensor import Size, Tensor, wrap
@@ -15,7 +14,7 @@ from ._errors import broadcast_mismatch
 from ._layout import as_dim, as_dims, ints, strides_of, viewable
 from ._op import METHODS, Array, composite, op
 
-__all__ = ["embedded", "expand", "permute", "reshape", "transpose", "unsafe_view", "unsqueeze", "view",
+__all__ = ["broadcast_shapes", "embedded", "expand", "reshape", "unsafe_view", "unsqueeze", "view",
            "view_op"]  # fmt: skip
 
 
@@ -114,7 +113,7 @@ def view(self: Tensor, *shape: Any, size: Any = None, dtype: DType | None = None
             "dimension spans across two contiguous subspaces). Use .reshape(...) instead. "
             f"Shape {list(self.shape)} with strides {self.stride()} was to be seen as {list(sizes)}"
         )
-    return view_op.function(self, sizes)  # type: ignore[no-any-return]
+    return view_op.function(self, sizes)
 
 
 def _view_dtype(input: Tensor, dtype: DType) -> Tensor:
@@ -172,14 +171,14 @@ def reshape(input: Tensor, shape: Any) -> Tensor:
     """
     sizes = ints(shape if isinstance(shape, (tuple, list)) else (shape,))
     if input._array.flags.c_contiguous:
-        return view_op.function(input, sizes)  # type: ignore[no-any-return]
+        return view_op.function(input, sizes)
     if _can_view(input._array, sizes):
-        return _reshape_alias.function(input, sizes)  # type: ignore[no-any-return]
-    return unsafe_view.function(input.contiguous(), sizes)  # type: ignore[no-any-return]
+        return _reshape_alias.function(input, sizes)
+    return unsafe_view.function(input.contiguous(), sizes)
 
 
 def _reshape(self: Tensor, *shape: Any, **named: Any) -> Tensor:
-    return reshape(self, ints(shape) if shape else named["shape"])  # type: ignore[no-any-return]
+    return reshape(self, ints(shape) if shape else named["shape"])
 
 
 _reshape.__name__, _reshape.__doc__ = "reshape", reshape.__doc__
@@ -187,7 +186,7 @@ _reshape.__name__, _reshape.__doc__ = "reshape", reshape.__doc__
 
 def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     """`reshape` to the shape of ``other``."""
-    return reshape(self, other._array.shape)  # type: ignore[no-any-return]
+    return reshape(self, other._array.shape)
 
 
 @composite(out=False)
@@ -209,13 +208,13 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     if start > end:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if not shape:
-        return reshape(input, (1,))  # type: ignore[no-any-return]
+        return reshape(input, (1,))
     if start == end:
         return input
     size = 1
     for n in shape[start : end + 1]:
         size *= n
-    return reshape(input, (*shape[:start], size, *shape[end + 1 :]))  # type: ignore[no-any-return]
+    return reshape(input, (*shape[:start], size, *shape[end + 1 :]))
 
 
 @composite(out=False)
@@ -253,7 +252,7 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
 
 
 def _unflatten(self: Tensor, dim: int, sizes: Any) -> Tensor:
-    return unflatten(self, dim, sizes)  # type: ignore[no-any-return]
+    return unflatten(self, dim, sizes)
 
 
 @composite(out=False)
@@ -307,10 +306,10 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     torch.Size([3, 1])
     """
     if dim is None:
-        return _squeeze_all.function(input)  # type: ignore[no-any-return]
+        return _squeeze_all.function(input)
     if isinstance(dim, (tuple, list)):
-        return _squeeze_some.function(input, tuple(dim))  # type: ignore[no-any-return]
-    return _squeeze_one.function(input, dim)  # type: ignore[no-any-return]
+        return _squeeze_some.function(input, tuple(dim))
+    return _squeeze_one.function(input, dim)
 
 
 @op(view=True)
@@ -382,12 +381,12 @@ expand.vjp(input=lambda g: g)  # the engine sums what was repeated
 @composite(out=False, varargs=True)
 def broadcast_to(input: Tensor, size: Any) -> Tensor:
     """The same as ``input.expand(size)``."""
-    return expand.function(input, size)  # type: ignore[no-any-return]
+    return expand.function(input, size)
 
 
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
     """``self.expand(other.shape)``."""
-    return expand.function(self, other._array.shape)  # type: ignore[no-any-return]
+    return expand.function(self, other._array.shape)
 
 
 @composite(out=False, method=False)
@@ -463,7 +462,7 @@ def atleast_3d(x: Tensor) -> Tensor:
         return x
     if n == 0:
         return view(x, (1, 1, 1))
-    return unsqueeze.function(unsqueeze.function(x, 0) if n == 1 else x, -1)  # type: ignore[no-any-return]
+    return unsqueeze.function(unsqueeze.function(x, 0) if n == 1 else x, -1)
 
 
 _for_each(atleast_1d, "Each tensor with at least one dimension.")
@@ -471,182 +470,7 @@ _for_each(atleast_2d, "Each tensor with at least two dimensions; new ones come f
 _for_each(atleast_3d, "Each tensor with at least three dimensions.")
 
 
-# --- another order of the dimensions --------------------------------------------------------------
-
-
-def _inverse(dims: Any) -> tuple[int, ...]:
-    inverse = [0] * len(dims)
-    for position, d in enumerate(dims):
-        inverse[d] = position
-    return tuple(inverse)
-
-
-@op(view=True, varargs=True)
-def permute(xp: Any, input: Array, dims: Any) -> Array:
-    """A view with the dimensions in another order.
-
-    Raises:
-        RuntimeError: ``dims`` does not name each dimension once.
-
-    >>> import devgrad
-    >>> devgrad.permute(devgrad.zeros(2, 3, 4), (2, 0, 1)).shape
-    torch.Size([4, 2, 3])
-    """
-    try:
-        return input.transpose(dims)
-    except ValueError:
-        if len(dims) != input.ndim:
-            raise RuntimeError(
-                "permute(sparse_coo): number of dimensions in the tensor input does not match the "
-                "length of the desired ordering of dimensions i.e. input.dim() = "
-                f"{input.ndim} is not equal to len(dims) = {len(dims)}"
-            ) from None
-        for d in dims:
-            as_dim(d, input.ndim)
-        raise RuntimeError("permute(): duplicate dims are not allowed.") from None
-
-
-permute.vjp(input=lambda g, dims: permute(g, _inverse(dims)))
-
-
-@op(view=True, aliases=("swapaxes", "swapdims"))
-def transpose(xp: Any, input: Array, dim0: int, dim1: int) -> Array:
-    """A view with two dimensions swapped.
-
-    Raises:
-        IndexError: there is no such dimension.
-
-    >>> import devgrad
-    >>> devgrad.transpose(devgrad.zeros(2, 3), 0, 1).shape
-    torch.Size([3, 2])
-    """
-    try:
-        return input.swapaxes(dim0, dim1)
-    except (ValueError, IndexError):
-        as_dim(dim0, input.ndim)
-        as_dim(dim1, input.ndim)
-        return input[...]  # a 0-dim tensor has a dimension 0 to swap with itself
-
-
-transpose.vjp(input=lambda g, dim0, dim1: transpose(g, dim0, dim1))
-
-
-@op(view=True)
-def t(xp: Any, input: Array) -> Array:
-    """The transpose of a matrix; a tensor of fewer dimensions as it is.
-
-    Raises:
-        RuntimeError: there are more than two dimensions.
-    """
-    if input.ndim > 2:
-        raise RuntimeError(
-            f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D"
-        )
-    return input.transpose()
-
-
-t.vjp(input=lambda g: t(g))
-
-
-@composite(out=False, aliases=("moveaxis",))
-def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
-    """A view with dimensions moved to other places; the others keep their order.
-
-    Args:
-        source, destination: an int each, or tuples of as many ints.
-
-    Raises:
-        RuntimeError: they are not of one length, or name a dimension twice.
-
-    >>> import devgrad
-    >>> devgrad.movedim(devgrad.zeros(2, 3, 4), 0, -1).shape
-    torch.Size([3, 4, 2])
-    """
-    source = (source,) if isinstance(source, int) else tuple(source)
-    destination = (destination,) if isinstance(destination, int) else tuple(destination)
-    if len(source) != len(destination):
-        raise RuntimeError(
-            f"movedim: Invalid source or destination dims: source ({list(source)} dims) should "
-            f"contain the same number of dims as destination ({list(destination)} dims)"
-        )
-    n = input._array.ndim
-    given = {"source": source, "destination": destination}
-    for name, dims in given.items():
-        given[name] = wrapped = tuple(as_dim(d, n) for d in dims)
-        if len(set(wrapped)) != len(wrapped):
-            raise RuntimeError(f"movedim: repeated dim in `{name}` ({list(dims)})")
-    if not n:
-        return input
-    rest = iter([d for d in range(n) if d not in given["source"]])
-    moved = dict(zip(given["destination"], given["source"], strict=True))
-    order = tuple([moved[d] if d in moved else next(rest) for d in range(n)])
-    return permute.function(input, order)  # type: ignore[no-any-return]
-
-
-@composite(out=False)
-def adjoint(input: Tensor) -> Tensor:
-    """The last two dimensions swapped, and conjugated.
-
-    Raises:
-        RuntimeError: there are fewer than two dimensions.
-    """
-    if input._array.ndim < 2:
-        raise RuntimeError(
-            "tensor.adjoint() is only supported on matrices or batches of matrices. Got "
-            f"{input._array.ndim}-D tensor."
-        )
-    swapped = transpose.function(input, -2, -1)
-    return swapped.conj() if input._type.dtype.is_complex else swapped  # type: ignore[no-any-return]
-
-
-def _T(self: Tensor) -> Tensor:
-    """A view with the dimensions in reverse order."""
-    n = self._array.ndim
-    if n != 2:
-        warnings.warn(
-            "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
-            "deprecated and it will throw an error in a future release. Consider `x.mT` to "
-            "transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to "
-            "reverse the dimensions of a tensor.",
-            UserWarning,
-            stacklevel=2,
-        )
-    return permute.function(self, tuple(range(n - 1, -1, -1)))  # type: ignore[no-any-return]
-
-
-def _mT(self: Tensor) -> Tensor:
-    """A view with the last two dimensions swapped."""
-    if self._array.ndim < 2:
-        raise RuntimeError(
-            "tensor.mT is only supported on matrices or batches of matrices. Got "
-            f"{self._array.ndim}-D tensor."
-        )
-    return transpose.function(self, -2, -1)  # type: ignore[no-any-return]
-
-
-def _H(self: Tensor) -> Tensor:
-    """The conjugate transpose of a matrix."""
-    n = self._array.ndim
-    if n not in (0, 2):
-        raise RuntimeError(
-            f"tensor.H is only supported on matrices (2-D tensors). Got {n}-D tensor."
-            + (" For batches of matrices, consider using tensor.mH" if n > 2 else "")
-        )
-    swapped = transpose.function(self, 0, 1) if n else self
-    return swapped.conj() if self._type.dtype.is_complex else swapped  # type: ignore[no-any-return]
-
-
-def _mH(self: Tensor) -> Tensor:
-    """The last two dimensions swapped, and conjugated."""
-    if self._array.ndim < 2:
-        raise RuntimeError(
-            "tensor.mH is only supported on matrices or batches of matrices. Got "
-            f"{self._array.ndim}-D tensor."
-        )
-    return adjoint(self)  # type: ignore[no-any-return]
-
-
 METHODS.update(
     view=view, view_as=view_as, reshape=_reshape, reshape_as=reshape_as, unflatten=_unflatten,
-    expand_as=expand_as, T=property(_T), mT=property(_mT), H=property(_H), mH=property(_mH),
+    expand_as=expand_as,
 )  # fmt: skip

@@ -1,0 +1,195 @@
+"""Borders around tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._tensor import Tensor
+from ._layout import ints
+from ._op import Array, composite, op
+
+__all__ = ["constant_pad_nd", "pad"]
+
+
+def _amounts(pad: Any, ndim: int) -> list[tuple[int, int]]:
+    """How much to put before and after each dimension. ``pad`` begins with the last one."""
+    found = [(0, 0)] * ndim
+    for i in range(len(pad) // 2):
+        found[ndim - 1 - i] = (pad[2 * i], pad[2 * i + 1])
+    return found
+
+
+def _cropped(input: Array, amounts: Any) -> Array:
+    """``input`` without what negative amounts take away."""
+    if all(a >= 0 and b >= 0 for a, b in amounts):
+        return input
+    return input[
+        tuple([
+            slice(max(-a, 0), n + min(b, 0))
+            for n, (a, b) in zip(input.shape, amounts, strict=True)
+        ])
+    ]  # fmt: skip
+
+
+@op
+def constant_pad_nd(xp: Any, input: Array, pad: Any, value: Any = 0) -> Array:
+    """``input`` with a border of ``value``: see `nn.functional.pad`."""
+    amounts = _amounts(pad, input.ndim)
+    if len(pad) % 2:
+        raise RuntimeError(f"Length of pad must be even but instead it equals {len(pad)}")
+    if len(pad) > 2 * input.ndim:
+        raise RuntimeError(
+            "Padding length should be less than or equal to two times the input dimension but got "
+            f"padding length {len(pad)} and input of dimension {input.ndim}"
+        )
+    shape = tuple([n + a + b for n, (a, b) in zip(input.shape, amounts, strict=True)])
+    if min(shape, default=0) < 0:
+        raise RuntimeError(
+            "narrow(): length must be non-negative. "
+            f"The padding {tuple(pad)} takes more away than there is: {input.shape}"
+        )
+    made = xp.full(shape, value, input.dtype) if value else xp.zeros(shape, input.dtype)
+    inside = [slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(shape, amounts, strict=True)]
+    made[tuple(inside)] = _cropped(input, amounts)
+    return made
+
+
+constant_pad_nd.vjp(input=lambda g, pad: constant_pad_nd(g, tuple([-n for n in pad])))
+
+
+def _edges(mode: str, before: Any, n: int, a: int, b: int) -> list[tuple[Any, Any]]:
+    """For one dimension of a padded array, the places of the two borders and of what they repeat.
+
+    ``n`` is the size without the borders ``a`` and ``b``.
+    """
+    found = []
+    end = a + n
+
+    def span(start: int, stop: int, step: int = 1) -> Any:
+        return (*before, slice(start, stop if stop >= 0 else None, step))
+
+    if a:
+        source = {"reflect": span(2 * a, a, -1), "replicate": span(a, a + 1),
+                  "circular": span(end - a, end)}[mode]  # fmt: skip
+        found.append((span(0, a), source))
+    if b:
+        source = {"reflect": span(end - 2, end - 2 - b, -1), "replicate": span(end - 1, end),
+                  "circular": span(a, a + b)}[mode]  # fmt: skip
+        found.append((span(end, end + b), source))
+    return found
+
+
+def _bordered(mode: str) -> Any:
+    def forward(xp: Any, input: Array, pad: Any) -> Array:
+        amounts = _amounts(pad, input.ndim)
+        input = _cropped(input, amounts)
+        grown = [(max(a, 0), max(b, 0)) for a, b in amounts]
+        shape = [n + a + b for n, (a, b) in zip(input.shape, grown, strict=True)]
+        made = xp.empty(tuple(shape), input.dtype)
+        inside = [slice(a, a + n) for n, (a, b) in zip(input.shape, grown, strict=True)]
+        made[tuple(inside)] = input
+        for dim, (a, b) in enumerate(grown):
+            # What is after `dim` is not filled yet, what is before it is.
+            for border, source in _edges(mode, (slice(None),) * dim, input.shape[dim], a, b):
+                made[(*border, *inside[dim + 1 :])] = made[(*source, *inside[dim + 1 :])]
+        return made
+
+    return forward
+
+
+def _folded_back(mode: str) -> Any:
+    def forward(xp: Any, input: Array, pad: Any, shape: Any) -> Array:
+        amounts = _amounts(pad, len(shape))
+        grown = [(max(a, 0), max(b, 0)) for a, b in amounts]
+        sizes = [n + min(a, 0) + min(b, 0) for n, (a, b) in zip(shape, amounts, strict=True)]
+        inside = [slice(a, a + n) for n, (a, b) in zip(sizes, grown, strict=True)]
+        work = input.copy()
+        for dim in reversed(range(len(shape))):
+            a, b = grown[dim]
+            for border, source in _edges(mode, (slice(None),) * dim, sizes[dim], a, b):
+                part = work[(*border, *inside[dim + 1 :])]
+                if mode == "replicate":
+                    part = xp.add.reduce(part, axis=dim, keepdims=True)
+                work[(*source, *inside[dim + 1 :])] += part
+        work = work[tuple(inside)]
+        whole = xp.zeros(shape, input.dtype)
+        _cropped(whole, amounts)[...] = work
+        return whole
+
+    return forward
+
+
+def _border_op(mode: str, dims: int) -> Any:
+    title = {"reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}[mode]
+    node = f"{title}{dims}DBackward0"
+    padded = op(_bordered(mode), name=f"_{mode}_pad{dims}d", node=node, function=False, method=False)
+    back = op(_folded_back(mode), name=f"_{mode}_pad{dims}d_backward",
+              node=f"{title}{dims}DBackwardBackward0", function=False, method=False)  # fmt: skip
+    padded.vjp(input=lambda g, pad, input_shape: back(g, pad, input_shape))
+    back.vjp(input=lambda g, pad: padded(g, pad))
+    return padded
+
+
+_BORDERS = {
+    (mode, dims): _border_op(mode, dims)
+    for mode in ("reflect", "replicate", "circular")
+    for dims in (1, 2, 3)
+}
+
+
+@composite(method=False, out=False, namespaces=("nn.functional",))
+def pad(
+    input: Tensor, pad: Any, mode: str = "constant", value: float | None = None
+) -> Tensor:
+    """``input`` with a border.
+
+    Args:
+        pad: how much before and after the last dimension, then before and after the one in front
+            of it, and so on; negative numbers take away.
+        mode: ``"constant"``: the border is ``value``; ``"reflect"``: what is inside, mirrored;
+            ``"replicate"``: the last element, repeated; ``"circular"``: the other end.
+        value: for ``"constant"``. Default: 0.
+
+    Raises:
+        RuntimeError: ``pad`` has an odd length, or is too long for ``input`` or larger than it.
+
+    >>> import devgrad
+    >>> devgrad.nn.functional.pad(devgrad.tensor([[1.0, 2.0, 3.0]]), (2, 1), "reflect")
+    tensor([[3., 2., 1., 2., 3., 2.]])
+    """
+    pad = ints((pad,))
+    shape = input._array.shape
+    if len(pad) % 2:
+        raise RuntimeError("Padding length must be divisible by 2")
+    if len(pad) > 2 * len(shape):
+        raise RuntimeError(
+            "Padding length should be less than or equal to two times the input dimension but got "
+            f"padding length {len(pad)} and input of dimension {len(shape)}"
+        )
+    if mode == "constant":
+        return constant_pad_nd.function(input, pad, 0 if value is None else value)
+    if value is not None and value != 0:
+        raise ValueError(f"Padding mode \"{mode}\" doesn't take in value argument")
+    if mode not in ("reflect", "replicate", "circular"):
+        raise NotImplementedError(f"Unrecognised padding mode {mode}")
+    dims = len(pad) // 2
+    if dims not in (1, 2, 3) or len(shape) not in (dims + 1, dims + 2):
+        raise NotImplementedError(
+            "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"
+        )
+    for dim, (a, b) in enumerate(_amounts(pad, len(shape))):
+        n = shape[dim]
+        if mode == "reflect" and max(a, b) >= n and max(a, b) > 0:
+            raise RuntimeError(
+                f"Argument #{4 + 2 * (len(shape) - 1 - dim)}: Padding size should be less than the "
+                f"corresponding input dimension, but got: padding ({a}, {b}) at dimension {dim} of "
+                f"input {list(shape)}"
+            )
+        if mode == "circular" and max(a, b) > n:
+            raise RuntimeError("Padding value causes wrapping around more than once.")
+        if n + a + b < 0 or (n + a + b == 0 and (a or b)) or (n == 0 and (a or b)):
+            raise RuntimeError(
+                f"input (W: {n}) is too small. Calculated output W: {n + a + b}, with padding "
+                f"({a}, {b}) at dimension {dim}"
+            )
+    return _BORDERS[mode, dims].function(input, pad)
