@@ -534,6 +534,12 @@ def test_poisson(name: str, highest: float) -> None:
 
 
 @needs_torch
+def test_poisson_takes_more_words_than_fit_into_one_chunk() -> None:
+    rates = torch.linspace(0, 3, 40000)
+    check(lambda g: g.poisson(rates.numpy()), lambda g: torch.poisson(rates, generator=g))
+
+
+@needs_torch
 @pytest.mark.parametrize("name", ["float32", "float64"])
 @pytest.mark.parametrize("highest", [1.0, 20.0, 1e3, 1e7, 1e12])
 def test_binomial(name: str, highest: float) -> None:

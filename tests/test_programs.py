@@ -55,7 +55,7 @@ programs = st.lists(instruction, min_size=2, max_size=14)
 def view(x: Any, kind: str, a: int, b: int) -> Any:
     d = x.ndim
     if kind == "select":
-        return x[a % x.shape[0]]
+        return x[a % max(x.shape[0], 1)]
     if kind == "slice":
         return x[a % 3 : 2 + b % 3]
     if kind == "step":
@@ -169,7 +169,7 @@ class Machine:
             x = self.pick(n)
             value = apart(self.pick(m), x)
             if kind == "int":
-                x[a % x.shape[0]] = value
+                x[a % max(x.shape[0], 1)] = value
             elif kind == "slice":
                 x[a % 2 : 2] = value
             elif kind == "ellipsis":
@@ -179,10 +179,14 @@ class Machine:
                     return  # deprecated in PyTorch, refused by devgrad
                 x[x.detach() > 1.0] = 0.25
             else:
-                x[a % x.shape[0]] = 0.5
+                x[a % max(x.shape[0], 1)] = 0.5
         elif what == "requires_grad_":
             n, wanted = given
-            self.pick(n).requires_grad_(wanted)
+            x = self.pick(n)
+            memory = x.detach().numpy()
+            if any(t is not x and np.shares_memory(t.detach().numpy(), memory) for t in self.tensors):
+                return  # in PyTorch it makes all views of x require grad, and be leaves
+            x.requires_grad_(wanted)
         elif what == "no_grad":
             self.grad = not given[0]
         elif what == "backward":

@@ -424,7 +424,7 @@ class Tensor:
 
     def detach_(self) -> Tensor:
         """Cut this tensor itself off from the graph."""
-        if self._view is not None and self._view.base.requires_grad:
+        if self._view is not None:
             raise RuntimeError(
                 "Can't detach views in-place. Use detach() instead. If you are using "
                 "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set "

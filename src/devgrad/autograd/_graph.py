@@ -166,7 +166,7 @@ class AccumulateGrad(Node):
     def accumulate(self, g: Any, owned: bool) -> None:
         """Add ``g`` to the leaf's gradient. An array that nobody else holds is taken as it is."""
         leaf = self.leaf()
-        if leaf is not None:
+        if leaf is not None and leaf._edge is not None:  # requires_grad may be off by now
             leaf._accumulate(g, owned)
             if self.post_hooks:
                 for hook in list(self.post_hooks.values()):

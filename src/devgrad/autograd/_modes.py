@@ -108,6 +108,11 @@ class no_grad(_ModeContext):
     def __init__(self) -> None:
         pass
 
+    def __enter__(self) -> None:
+        # As inherited, without a look at the inference mode: every training step comes by.
+        self._before = (mode.grad, mode.inference, self._before)
+        mode.grad = False
+
 
 class enable_grad(_ModeContext):
     """Operations are recorded inside, also within `no_grad`."""

@@ -111,7 +111,7 @@ class TensorType:
     """
 
     __slots__ = ("array_dtype", "array_type", "asarray", "constants", "device", "dtype",
-                 "floating", "xp")  # fmt: skip
+                 "floating", "numbers", "xp")  # fmt: skip
 
     def __init__(self, device: Device, dtype: DType, xp: Any) -> None:
         self.device = device
@@ -121,6 +121,7 @@ class TensorType:
         self.array_type = xp.array_type
         self.asarray = xp.asarray
         self.floating = dtype.category >= FLOATING
+        self.numbers: dict[Any, Any] = {}  # those met as operands, by value; floating types only
         self.constants: dict[Any, Any] = {}  # Python numbers as 0-dim tensors; see ops/_promotion
 
     def __str__(self) -> str:

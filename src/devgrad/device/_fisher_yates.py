@@ -76,13 +76,11 @@ def _shuffle_by_sorting(targets: Array) -> Array:
     before: Array = follows.copy()
     before[1:] |= swap[:-1]
 
-    # origin[i]: the last swap other than i itself that had position i as its target, i if there
-    # is none. Of the assignments to one element the last stands, and they come in order.
+    # origin[i]: the last swap that had position i as its target, i if there is none. (If that is
+    # swap i itself no later swap will ask.) Of the assignments to one element the last stands, and
+    # they come in order.
     origin: Array = np.arange(swaps + 1, dtype=index_type)
-    last = swap.copy()
-    (own,) = np.nonzero((swap == target) & (before >= 0))
-    last[own] = before[own]
-    origin[target] = last
+    origin[target] = swap
     farther = np.empty_like(origin)
     while True:
         np.take(origin, origin, out=farther, mode="clip")

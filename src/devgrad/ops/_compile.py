@@ -55,7 +55,7 @@ _SCOPE: dict[str, Any] = {
     "write_out": write_out, "from_numpy_names": from_numpy_names, "not_a_tensor": not_a_tensor, "not_in_list": not_in_list, "empty_list": empty_list,
     "promote": promote, "promote_all": promote_all,
     "same_device": same_device, "operand_fallback": operand_fallback, "NotAnOperand": NotAnOperand, "getframe": sys._getframe,
-    "new": object.__new__,
+    "new": object.__new__, "real_number": frozenset((int, float)),
 }  # fmt: skip
 
 
@@ -178,8 +178,18 @@ def _operands(op: Op, operator: bool) -> list[str]:
         f"    if {' and '.join(tests)}:",
         f"        kind = {first}._type",
         *[f"        array_{n} = {n}._array" for n in names],
-        "    else:",
     ]
+    if len(names) == 2:
+        second = names[1]
+        lines += [
+            # A number that was met before, beside a floating-point tensor: see `promote`.
+            f"    elif isinstance({first}, Tensor) and {second}.__class__ in real_number "
+            f"and {second} in {first}._type.numbers:",
+            f"        kind = {first}._type",
+            f"        {second} = kind.numbers[{second}]",
+            *[f"        array_{n} = {n}._array" for n in names],
+        ]
+    lines += ["    else:"]
     unpacked, arrays = _tuple(names), _tuple([f"array_{n}" for n in names])
     call = f"kind, {unpacked}, {arrays} = promote(op, {unpacked})"
     if operator:

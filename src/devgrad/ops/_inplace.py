@@ -68,7 +68,7 @@ def _refuse_leaf_and_view(name: str, tensor: Tensor, view: View | None) -> None:
     if view is not None:
         if view.origin is not None:
             _refuse_view(tensor, view, here())
-        if tensor.requires_grad and view.base._edge.__class__ is AccumulateGrad:
+        if tensor.requires_grad and view.base.is_leaf:
             raise RuntimeError(
                 "a view of a leaf Variable that requires grad is being used in an in-place "
                 f"operation.{here()} {_LEAF_REMEDY}"

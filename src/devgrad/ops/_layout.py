@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["as_dim", "as_dims", "ints", "is_dense", "layout_of", "new_like", "overlaps", "positions",
-           "strides_of", "viewable"]  # fmt: skip
+__all__ = ["as_dim", "as_dims", "ints", "is_dense", "layout_of", "new_like", "overlaps",
+           "positions", "strides_of", "viewable"]  # fmt: skip
 
 
 def as_dim(dim: int, ndim: int) -> int:

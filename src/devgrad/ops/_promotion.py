@@ -130,7 +130,12 @@ def promote(op: Op, operands: tuple[Any, ...]) -> tuple[TensorType, tuple[Any, .
             kind = a._type
             category = 2 if b.__class__ is float else 3 if b.__class__ is complex else 1
             if kind.dtype.category >= category and (kind.floating or not op.floating):
-                b = constant(b, kind)
+                number, b = b, constant(b, kind)
+                if kind.floating and category < 3 and number.__class__ is not bool and number:
+                    # Found at once the next time. (Zeros are left out: 0.0 and -0.0 are equal.)
+                    if len(kind.numbers) > 1000:
+                        kind.numbers.clear()
+                    kind.numbers[number] = b
                 return kind, (a, b), [a._array, b._array]
     if not any(isinstance(x, Tensor) for x in operands):
         raise not_a_tensor(op.name, op.promoted[0].name, 1, operands[0])

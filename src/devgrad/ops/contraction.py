@@ -69,9 +69,9 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     if len(first) != len(second):
         raise RuntimeError("both dimension lists should have same length")
     p, q = [as_dim(d, n) for d in first], [as_dim(d, m) for d in second]
-    for name, d in ((p, "a"), (q, "b")):
-        if len(set(name)) != len(name):
-            raise RuntimeError(f"a dimension of {d} appears multiple times in the list of dims")
+    for dims_of, name in ((p, "a"), (q, "b")):
+        if len(set(dims_of)) != len(dims_of):
+            raise RuntimeError(f"a dimension of {name} appears multiple times in the list of dims")
     inner_size = 1
     for i, j, d, e in zip(p, q, first, second, strict=True):
         x, y = a._array.shape[i], b._array.shape[j]

@@ -114,11 +114,13 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
             f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}"
         )
     recorded = mode.grad and (self._own_edge() is not None or src._own_edge() is not None)
-    check_inplace("copy_", self, recorded)
     into = self._array
+    if recorded or self._version is None or self._view is not None or 0 in into.strides:
+        check_inplace("copy_", self, recorded)
     if src is self:
         return self
-    _check_shape("copy_", into, src._array)
+    if into.shape != src._array.shape:
+        _check_shape("copy_", into, src._array)
     if src._type.device is not self._type.device:
         src = convert(src, self._type.device.types[src._type.array_dtype])
     if src._version is self._version and src._version is not None:
@@ -189,7 +191,8 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     recorded = mode.grad and (
         self._own_edge() is not None or by_tensor and value._own_edge() is not None
     )
-    check_inplace("fill_", self, recorded, uniform=True)
+    if recorded or self._version is None or self._view is not None:
+        check_inplace("fill_", self, recorded, uniform=True)
     if recorded and self._type.floating:
         filled = (_fill_tensor if by_tensor else fill).function(self, value)
         return replace("fill_", self, filled)
@@ -212,7 +215,8 @@ _zero.vjp(input=lambda g: zeros_like(g))
 def zero_(self: Tensor) -> Tensor:
     """Set every element to zero."""
     recorded = mode.grad and self._own_edge() is not None
-    check_inplace("zero_", self, recorded, uniform=True)
+    if recorded or self._version is None or self._view is not None:
+        check_inplace("zero_", self, recorded, uniform=True)
     if recorded:
         return replace("zero_", self, _zero.function(self))
     self._array.fill(0)

@@ -160,7 +160,8 @@ def _contract(
         right = reshape(right, shape[: len(batch)] + [1] * len(only_a) + shape[len(order_a) :])
         return mul.function(left, right), [*batch, *only_a, *only_b]
     if batch:
-        product = bmm.function(reshape(left, (n, rows, inside)), reshape(right, (n, inside, columns)))
+        left, right = reshape(left, (n, rows, inside)), reshape(right, (n, inside, columns))
+        product = bmm.function(left, right)
     else:
         product = mm.function(reshape(left, (rows, inside)), reshape(right, (inside, columns)))
     return view(product, tuple(shape)), [*batch, *only_a, *only_b]

@@ -74,7 +74,9 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
             "reshape() or a slice, or detach() first"
         )
     if any(n < 0 for n in shape):
-        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
+        )
     array, xp = self._array, self._type.xp
     if shape == array.shape:
         return self
@@ -106,5 +108,6 @@ def is_non_overlapping_and_dense(self: Tensor) -> bool:
 
 
 METHODS.update(
-    resize_=resize_, resize_as_=resize_as_, is_non_overlapping_and_dense=is_non_overlapping_and_dense
-)
+    resize_=resize_, resize_as_=resize_as_,
+    is_non_overlapping_and_dense=is_non_overlapping_and_dense,
+)  # fmt: skip

@@ -149,7 +149,7 @@ def column_stack(tensors: Any) -> Tensor:
     return cat.function(columns, 1)
 
 
-# --- several parts ----------------------------------------------------------------------------------
+# --- several parts --------------------------------------------------------------------------------
 
 
 def _zeros(like: Any, shape: Any) -> Any:

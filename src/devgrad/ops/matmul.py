@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._tensor import Tensor
+from ..device import DTYPES
 from ._errors import broadcast_mismatch
 from ._formula import conj
 from ._inplace import out_form
@@ -40,7 +41,7 @@ def _one_dtype(a: Array, b: Array) -> None:
         raise NotImplementedError("\"addmm_impl_cpu_\" not implemented for 'Bool'")
 
 
-# --- matrices and vectors ---------------------------------------------------------------------------
+# --- matrices and vectors -------------------------------------------------------------------------
 
 
 @op
@@ -122,9 +123,7 @@ def _two_vectors(name: str, a: Array, b: Array) -> None:
     if a.ndim != 1 or b.ndim != 1:
         raise RuntimeError(f"1D tensors expected, but got {a.ndim}D and {b.ndim}D tensors")
     if a.dtype != b.dtype:
-        titles = {"float16": "Half", "float32": "Float", "float64": "Double", "int64": "Long",
-                  "int32": "Int", "complex64": "ComplexFloat", "complex128": "ComplexDouble"}  # fmt: skip
-        first, second = (titles.get(x.dtype.name, x.dtype.name) for x in (a, b))
+        first, second = (DTYPES[x.dtype.name].title for x in (a, b))
         raise RuntimeError(
             f"{name} : expected both vectors to have same dtype, but found {first} and {second}"
         )
@@ -186,7 +185,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return mul.function(view(input, (-1, 1)), vec2)
 
 
-# --- batches ----------------------------------------------------------------------------------------
+# --- batches --------------------------------------------------------------------------------------
 
 
 def _check_batches(a: Array, b: Array) -> None:
@@ -325,7 +324,8 @@ def _matmul(input: Any, other: Any) -> Any:
             for n in input._array.shape[:-1]:
                 rows *= n
             raise RuntimeError(
-                f"size mismatch, got input ({rows}), mat ({rows}x{input._array.shape[-1]}), vec ({m})"
+                f"size mismatch, got input ({rows}), mat ({rows}x{input._array.shape[-1]}), vec "
+                f"({m})"
             )
         product = _rows.function(input, column)
         return unsafe_view.function(product, product._array.shape[:-1])
@@ -417,7 +417,9 @@ def _times(x: Any, factor: Any) -> Any:
 
 
 @op(inplace=True)
-def addmm(xp: Any, input: Array, mat1: Array, mat2: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
+def addmm(
+    xp: Any, input: Array, mat1: Array, mat2: Array, *, beta: Any = 1, alpha: Any = 1
+) -> Array:
     """``beta * input + alpha * (mat1 @ mat2)``.
 
     Args:
@@ -459,7 +461,9 @@ addmv.vjp(
 
 
 @op(inplace=True)
-def addr(xp: Any, input: Array, vec1: Array, vec2: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
+def addr(
+    xp: Any, input: Array, vec1: Array, vec2: Array, *, beta: Any = 1, alpha: Any = 1
+) -> Array:
     """``beta * input + alpha * outer(vec1, vec2)``."""
     for name, x in (("vec1", vec1), ("vec2", vec2)):
         if x.ndim != 1:

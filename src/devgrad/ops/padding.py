@@ -120,9 +120,11 @@ def _folded_back(mode: str) -> Any:
 
 
 def _border_op(mode: str, dims: int) -> Any:
-    title = {"reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}[mode]
+    titles = {"reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}
+    title = titles[mode]
     node = f"{title}{dims}DBackward0"
-    padded = op(_bordered(mode), name=f"_{mode}_pad{dims}d", node=node, function=False, method=False)
+    padded = op(_bordered(mode), name=f"_{mode}_pad{dims}d", node=node, function=False,
+                method=False)  # fmt: skip
     back = op(_folded_back(mode), name=f"_{mode}_pad{dims}d_backward",
               node=f"{title}{dims}DBackwardBackward0", function=False, method=False)  # fmt: skip
     padded.vjp(input=lambda g, pad, input_shape: back(g, pad, input_shape))

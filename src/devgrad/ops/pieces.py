@@ -179,7 +179,7 @@ unfold.vjp(
 _folded.vjp(input=lambda g, dimension, size, step: unfold(g, dimension, size, step))
 
 
-# --- any stretch of the storage ---------------------------------------------------------------------
+# --- any stretch of the storage -------------------------------------------------------------------
 
 
 @op(view=True, name="as_strided", function=False, method=False)

@@ -18,7 +18,7 @@ from .views import expand, reshape, unsqueeze, view
 __all__ = ["diag_embed", "flip", "repeat", "roll", "tril", "triu"]
 
 
-# --- in another order -------------------------------------------------------------------------------
+# --- in another order -----------------------------------------------------------------------------
 
 
 @op(varargs=True)
@@ -116,7 +116,7 @@ def rot90(xp: Any, input: Array, k: int = 1, dims: Any = (0, 1)) -> Array:
 rot90.vjp(input=lambda g, k, dims: rot90(g, -k, dims))
 
 
-# --- several times ----------------------------------------------------------------------------------
+# --- several times --------------------------------------------------------------------------------
 
 
 def _without_repeats(g: Any, repeats: Any, shape: Any) -> Any:
@@ -156,7 +156,9 @@ def repeat(input: Tensor, repeats: Any) -> Tensor:
             f"tensor: {list(repeats)} for shape {list(input.shape)}"
         )
     if any(n < 0 for n in repeats):
-        raise RuntimeError(f"Trying to create tensor with negative dimension {min(repeats)}: {list(repeats)}")
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension {min(repeats)}: {list(repeats)}"
+        )
     return _repeat.function(input, repeats)
 
 
@@ -240,7 +242,7 @@ def repeat_interleave(
     return taken.function(input, dim, index)
 
 
-# --- triangles and diagonals ------------------------------------------------------------------------
+# --- triangles and diagonals ----------------------------------------------------------------------
 
 
 @op(inplace=True)
@@ -432,7 +434,7 @@ def block_diag(*tensors: Any) -> Tensor:
     return _block_diag.function(tensors)
 
 
-# --- grids --------------------------------------------------------------------------------------------
+# --- grids ----------------------------------------------------------------------------------------
 
 
 @composite(method=False, out=False)

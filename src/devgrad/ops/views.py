@@ -106,8 +106,8 @@ def view(self: Tensor, *shape: Any, size: Any = None, dtype: DType | None = None
         dtype = shape[0]
     if dtype is not None:
         return _view_dtype(self, dtype)
-    sizes = ints(shape) if size is None else ints((size,))
-    if not _can_view(self._array, sizes):
+    sizes = ints(shape if size is None else (size,))
+    if not self._array.flags.c_contiguous and not _can_view(self._array, sizes):
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one "
             "dimension spans across two contiguous subspaces). Use .reshape(...) instead. "
@@ -275,7 +275,9 @@ def _squeeze_one(xp: Any, input: Array, dim: int) -> Array:
     """``input`` without the dimension ``dim``, if that is of size 1."""
     shape = input.shape
     dim = as_dim(dim, len(shape))
-    return input.reshape(shape[:dim] + shape[dim + 1 :]) if shape and shape[dim] == 1 else input[...]
+    if not shape or shape[dim] != 1:
+        return input[...]
+    return input.reshape(shape[:dim] + shape[dim + 1 :])
 
 
 _squeeze_one.vjp(input=lambda g, input_shape: g.reshape(input_shape))
