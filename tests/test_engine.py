@@ -219,7 +219,9 @@ def test_backward_into_chosen_inputs(lib: Any) -> None:
     x, y = leaf(lib, 2.0), leaf(lib, 3.0)
     (x * y).sum().backward(inputs=[x])
     assert x.grad.tolist() == [3.0] and y.grad is None
-    with pytest.raises(RuntimeError, match="^`inputs` argument to `backward\\(\\)` cannot be empty"):
+    with pytest.raises(
+        RuntimeError, match="^`inputs` argument to `backward\\(\\)` cannot be empty"
+    ):
         (x * y).sum().backward(inputs=[])
 
 
@@ -466,7 +468,9 @@ def test_modes_as_decorators(lib: Any) -> None:
 
     assert off.__name__ == "off" and off.__doc__ == "Its text."
     assert lib.is_grad_enabled()
-    assert not any(f().requires_grad for f in (functools.partial(off, 3), bare, off_by_flag, inference))
+    assert not any(
+        f().requires_grad for f in (functools.partial(off, 3), bare, off_by_flag, inference)
+    )
     with lib.no_grad():
         assert on().requires_grad
     assert lib.is_grad_enabled() and on().requires_grad
@@ -692,7 +696,9 @@ def test_setitem_on_a_leaf_is_refused(lib: Any) -> None:
 def test_output_of_split_is_refused(lib: Any) -> None:
     x = leaf(lib, 1.0, 2.0)
     first, _ = (x * 1).split(1)
-    with pytest.raises(RuntimeError, match="^Output 0 of Split.* is a view and is being modified in"):
+    with pytest.raises(
+        RuntimeError, match="^Output 0 of Split.* is a view and is being modified in"
+    ):
         first.mul_(2)
     assert first.tolist() == [1.0]
 
@@ -701,7 +707,9 @@ def test_view_made_in_no_grad_is_refused(lib: Any) -> None:
     y = leaf(lib, 1.0, 2.0) * 1
     with lib.no_grad():
         view = y[0]
-    with pytest.raises(RuntimeError, match="^A view was created in no_grad mode and is being modif"):
+    with pytest.raises(
+        RuntimeError, match="^A view was created in no_grad mode and is being modif"
+    ):
         view.mul_(2)
     with lib.no_grad():
         view.mul_(2)
@@ -720,7 +728,9 @@ def test_shape_and_dtype_that_do_not_fit_are_refused(lib: Any) -> None:
     with pytest.raises(RuntimeError, match=r"^output with shape \[2\] doesn't match the broadcast"):
         x.add_(wide)
     n = lib.ones(2, dtype=lib.int64)
-    with pytest.raises(RuntimeError, match="^result type Float can't be cast to the desired output"):
+    with pytest.raises(
+        RuntimeError, match="^result type Float can't be cast to the desired output"
+    ):
         n.mul_(1.5)
     assert x.tolist() == [1.0, 1.0] and n.tolist() == [1, 1]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import pkgutil
 import re
 import warnings
@@ -224,9 +225,7 @@ def same(
     got, wanted = numpy_of(ours), numpy_of(theirs)
     if better:
         wanted = np.where(np.isnan(wanted), got, wanted)
-    np.testing.assert_allclose(
-        got, wanted, rtol=tolerance, atol=tolerance, err_msg=what
-    )
+    np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=tolerance, err_msg=what)
 
 
 def zero_if_none(g: Any, leaf: Any, lib: Any) -> Any:
@@ -234,7 +233,13 @@ def zero_if_none(g: Any, leaf: Any, lib: Any) -> Any:
 
 
 # What PyTorch says where it has not got round to a dtype or a derivative: nothing to copy.
-GAPS = ("not implemented", "not supported", "does not support", "Could this error message be", "INTERNAL ASSERT")
+GAPS = (
+    "not implemented",
+    "not supported",
+    "does not support",
+    "Could this error message be",
+    "INTERNAL ASSERT",
+)
 
 
 class Raised:
@@ -307,7 +312,7 @@ def test_values_shapes_and_dtypes(row: Row) -> None:
 def first_and_second(
     lib: Any, row: Row, sample: Sample, second: bool, expand: bool
 ) -> tuple[Any, Any, Any]:
-    """The call, its outputs, its gradients, and the gradients of a random combination of the gradients."""
+    """The call, its outputs and gradients, and the gradients of a combination of the gradients."""
     call = Call(lib, row, sample, grad=True, expand=expand)
     outputs = call.run()
     if not second:
@@ -355,9 +360,9 @@ def test_gradients_against_torch(row: Row, order: str) -> None:
             if pair is None:
                 continue
             (ours, outputs, grads), (theirs, torch_outputs, torch_grads) = pair
-            assert [y.requires_grad for y in outputs] == [
-                y.requires_grad for y in torch_outputs
-            ], f"{what}: requires_grad of the outputs"
+            assert [y.requires_grad for y in outputs] == [y.requires_grad for y in torch_outputs], (
+                f"{what}: requires_grad of the outputs"
+            )
             n = len(ours.leaves)
             assert n == len(theirs.leaves)
             if len(grads) != len(torch_grads):
@@ -635,7 +640,11 @@ OTHER_NAMES: dict[tuple[str, str, str], str] = {
     ("remainder", "RemainderBackward0", "RemainderBackward1"): _ONE_OP,
     ("fmod", "FmodBackward0", "FmodBackward1"): _ONE_OP,
     ("matmul", "UnsafeViewBackward0", "CloneBackward0"): "a matrix by batches needs no transposes",
-    ("einsum", "MulBackward0", "ViewBackward0"): "nothing is summed, so nothing is a product of matrices",
+    (
+        "einsum",
+        "MulBackward0",
+        "ViewBackward0",
+    ): "nothing is summed, so nothing is a product of matrices",
     ("nn.functional.pad", "CircularPad1DBackward0", "CopySlices"): _ONE_NODE,
     ("nn.functional.pad", "CircularPad2DBackward0", "CopySlices"): _ONE_NODE,
     ("nn.functional.pad", "CircularPad3DBackward0", "CopySlices"): _ONE_NODE,
@@ -783,6 +792,86 @@ def test_no_rule_runs_for_an_input_that_does_not_require_grad(row: Row) -> None:
         pytest.skip("a single input")
 
 
+# --- what is no function of a table: brackets, copies, fills ----------------------------------------
+
+
+def changed(action: Callable[[Any, Any], Any]) -> Callable[[Any, Any, Any], Any]:
+    """The function of x and v that an action in place on x makes."""
+
+    def function(lib: Any, x: Any, v: Any) -> Any:
+        y = x.clone()
+        action(y, v)
+        return y
+
+    return function
+
+
+def assigned(index: Callable[[Any], Any], value: Callable[[Any], Any]) -> Callable[..., Any]:
+    def action(y: Any, v: Any) -> None:
+        y[index(y)] = value(v)
+
+    return changed(action)
+
+
+# Functions of x, of shape [3, 4], and v, of shape [4].
+BRACKETS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "x[1]": lambda lib, x, v: x[1] * x[-1],
+    "x[1:]": lambda lib, x, v: x[1:] * x[:-1],
+    "x[::2, 1]": lambda lib, x, v: x[::2, 1] * 3,
+    "x[None]": lambda lib, x, v: x[None] * x[:, None],
+    "x[...]": lambda lib, x, v: x[...] * x[..., 0:1],
+    "x[[0, 2, 0]]": lambda lib, x, v: x[[0, 2, 0]] * v,
+    "x[:, index]": lambda lib, x, v: x[:, lib.tensor([1, 1, 3])] * 2,
+    "x[i, j]": lambda lib, x, v: x[lib.tensor([0, 0]), lib.tensor([1, 1])] * 2,
+    "x[x > 0]": lambda lib, x, v: x[x.detach() > 0] ** 2,
+    "as_strided": lambda lib, x, v: x.as_strided((2, 3), (1, 2), 1) * 2,
+    "fill_(number)": changed(lambda y, v: y.fill_(2.0).mul_(v)),
+    "fill_(tensor)": changed(lambda y, v: y.fill_(v[0]).mul_(v)),
+    "zero_": changed(lambda y, v: y[0].zero_()),
+    "copy_": changed(lambda y, v: y.copy_(v * v)),
+    "copy_ into a view": changed(lambda y, v: y[1].copy_(v * v)),
+    "change of a view": changed(lambda y, v: y.transpose(0, 1)[1].mul_(v[:3])),
+    "change of a view of a view": changed(lambda y, v: y[1:][0].unsqueeze(0).mul_(v)),
+    "change of the base": lambda lib, x, v: _base_changed(x, v),
+    "x[0] = tensor": assigned(lambda y: 0, lambda v: v * v),
+    "x[:, 1:3] = number": assigned(lambda y: (slice(None), slice(1, 3)), lambda v: 2.0),
+    "x[[0, 2]] = tensor": assigned(lambda y: [0, 2], lambda v: v * v),
+    "x[x > 0] = tensor": assigned(lambda y: y.detach() > 0, lambda v: v[0] * v[1]),
+    "x[x > 0] = number": assigned(lambda y: y.detach() > 0, lambda v: 3.0),
+}
+
+
+def _base_changed(x: Any, v: Any) -> Any:
+    y = x.clone()
+    view = y[1:]
+    y.mul_(v)
+    return view * view
+
+
+def bracketed(lib: Any, function: Callable[[Any, Any, Any], Any]) -> tuple[list[Any], list[Any]]:
+    """The result with first and second derivatives; and all that carries nodes."""
+    rng = np.random.default_rng(4)
+    x = lib.from_numpy(rng.normal(size=(3, 4))).requires_grad_()
+    v = lib.from_numpy(rng.normal(size=4)).requires_grad_()
+    y = function(lib, x, v)
+    g = lib.from_numpy(rng.normal(size=tuple(y.shape))).requires_grad_()
+    first = lib.autograd.grad(y, [x, v], g, create_graph=True, materialize_grads=True)
+    found = [y, *first]
+    recorded = [a for a in first if a.requires_grad]
+    if recorded:
+        weights = [lib.ones_like(a.detach()) * 0.7 for a in recorded]
+        found += lib.autograd.grad(recorded, [x, v, g], weights, materialize_grads=True)
+    return [numpy_of(a) for a in found], [y, *first]
+
+
+@needs_torch
+@pytest.mark.parametrize("name", BRACKETS)
+def test_brackets_copies_and_fills(name: str) -> None:
+    ours, theirs = (bracketed(lib, BRACKETS[name])[0] for lib in (devgrad, torch))
+    for mine, wanted in itertools.zip_longest(ours, theirs, fillvalue=np.zeros(())):
+        np.testing.assert_allclose(mine, wanted, rtol=1e-9, atol=1e-9)
+
+
 # --- (g) nothing is left out ----------------------------------------------------------------------
 
 # Declared operations with rules that no row can reach, each with the reason.
@@ -809,7 +898,11 @@ def test_every_operation_with_a_derivative_has_a_row() -> None:
                 warnings.simplefilter("ignore")
                 call = Call(devgrad, row, sample, grad=True)
                 note(call.run())
-                note([g for g in call.gradients(create_graph=True) if g is not None])
+                cotangents = [v.requires_grad_() for v in call.cotangents()]
+                gradients = call.gradients(create_graph=True, cotangents=cotangents)
+                note([g for g in gradients if g is not None])
+    for function in BRACKETS.values():
+        note(bracketed(devgrad, function)[1])
     with_rules = {o.name for o in OPS.values() if any(r for r, _ in o.rules.values())}
     assert with_rules - reached - set(UNREACHABLE) == set()
     assert set(UNREACHABLE) <= with_rules - reached, "no longer unreachable"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import _interop, autograd, cuda, linalg, nn, ops
+from . import _interop, autograd, cuda, linalg, nn, ops, special
 from ._creation import *  # noqa: F403
 from ._creation import TENSOR_CLASSES as _TENSOR_CLASSES
 from ._info import finfo, iinfo
@@ -55,4 +55,8 @@ if TYPE_CHECKING:
     def __getattr__(name: str) -> Any: ...
 
 
-__all__ = [name for name in globals() if not name.startswith("_") and name not in ("annotations", "ops", "TYPE_CHECKING", "Any")]
+__all__ = [
+    name
+    for name in globals()
+    if not name.startswith("_") and name not in ("annotations", "ops", "TYPE_CHECKING", "Any")
+]

@@ -359,7 +359,8 @@ def _filled(name: str, how: str) -> Any:
         return _into(out, made)
 
     make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"""A tensor of this size, {"unfilled" if how == "empty" else f"filled with {how}"}.
+    what = "unfilled" if how == "empty" else f"filled with {how}"
+    make.__doc__ = f"""A tensor of this size, {what}.
 
     ``{name}(2, 3)`` and ``{name}((2, 3))`` are the same.
 
@@ -443,7 +444,9 @@ def empty_strided(
     """An unfilled tensor with these strides, in elements."""
     kind = _type(dtype, device)
     shape = as_size((size,), "empty_strided")
-    extent = 1 + sum((n - 1) * s for n, s in zip(shape, stride, strict=True)) if 0 not in shape else 0
+    extent = (
+        1 + sum((n - 1) * s for n, s in zip(shape, stride, strict=True)) if 0 not in shape else 0
+    )
     array = kind.xp.strided(_fill(kind, (extent,), "empty"), shape, tuple(stride), 0)
     return _finish(array, kind, requires_grad)
 
@@ -495,7 +498,7 @@ def _steps(kind: TensorType, start: Any, step: Any, count: int) -> Any:
 
 
 def range(start: Any = 0, end: Any = None, step: Any = 1, **options: Any) -> Tensor:
-    """The numbers from ``start`` up to and with ``end`` (deprecated in PyTorch, as `arange` is Python's)."""
+    """The numbers from ``start`` up to and with ``end``. Deprecated in PyTorch: use `arange`."""
     warnings.warn(
         "torch.range is deprecated and will be removed in a future release because its behavior "
         "is inconsistent with Python's range builtin. Instead, use torch.arange, which produces "
@@ -529,7 +532,9 @@ def linspace(
 
 
 def _complex_if(*numbers: Any) -> DType | None:
-    return get_default_dtype().to_complex() if any(isinstance(n, complex) for n in numbers) else None
+    return (
+        get_default_dtype().to_complex() if any(isinstance(n, complex) for n in numbers) else None
+    )
 
 
 def _spaced(kind: TensorType, start: Any, end: Any, steps: int) -> Any:
@@ -548,7 +553,9 @@ def _spaced(kind: TensorType, start: Any, end: Any, steps: int) -> Any:
         index = xp.arange(steps).astype(dtype)
         back = xp.arange(steps - 1, -1, -1).astype(dtype)
         half = steps // 2
-        return xp.concatenate([first + step * index[:half], last - step * back[half:]]).astype(dtype)
+        return xp.concatenate([first + step * index[:half], last - step * back[half:]]).astype(
+            dtype
+        )
 
 
 def logspace(
@@ -566,8 +573,12 @@ def logspace(
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     kind = _type(dtype, device, _complex_if(start, end))
-    wide = kind if kind.dtype.itemsize >= 8 and kind.floating else kind.with_dtype(DTYPES["float64"])
-    powers = kind.xp.power(kind.xp.asarray(base, wide.array_dtype), _spaced(wide, start, end, steps))
+    wide = (
+        kind if kind.dtype.itemsize >= 8 and kind.floating else kind.with_dtype(DTYPES["float64"])
+    )
+    powers = kind.xp.power(
+        kind.xp.asarray(base, wide.array_dtype), _spaced(wide, start, end, steps)
+    )
     return _into(out, _finish(powers.astype(kind.array_dtype), kind, requires_grad))
 
 
@@ -637,9 +648,7 @@ class TensorClass:
         return f"<class 'torch.{self.__name__}'>"
 
 
-TENSOR_CLASSES = {
-    f"{d.title}Tensor": TensorClass(d) for d in DTYPES.values() if not d.is_complex
-}
+TENSOR_CLASSES = {f"{d.title}Tensor": TensorClass(d) for d in DTYPES.values() if not d.is_complex}
 
 
 def _new(name: str) -> Any:

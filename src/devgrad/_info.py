@@ -21,7 +21,8 @@ class finfo:
         chosen = get_default_dtype() if type is None else type
         if chosen.category < 2:
             raise TypeError(
-                f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo' of {chosen}"
+                "torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
+                f"'torch.finfo' of {chosen}"
             )
         info: Any = CPU.xp.finfo(chosen.array_dtype)
         self.bits = int(info.bits)

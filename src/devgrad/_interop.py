@@ -47,7 +47,9 @@ def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
     return array.copy() if copy else array
 
 
-def __array_wrap__(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+def __array_wrap__(
+    self: Tensor, array: Any, context: Any = None, return_scalar: bool = False
+) -> Any:
     # What NumPy's own functions make of a tensor is a tensor again, as in PyTorch.
     from ._creation import as_tensor
 
@@ -57,9 +59,7 @@ def __array_wrap__(self: Tensor, array: Any, context: Any = None, return_scalar:
 def __dlpack__(self: Tensor, **kwargs: Any) -> Any:
     """The tensor for other libraries, without a copy."""
     if self.requires_grad:
-        raise BufferError(
-            "Can't export tensors that require gradient, use tensor.detach()"
-        )
+        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     return self._array.__dlpack__(**kwargs)
 
 
@@ -246,9 +246,7 @@ def __reduce_ex__(self: Tensor, protocol: Any) -> Any:
             "Only Tensors created explicitly by the user (graph leaves) can be pickled: this one "
             f"was computed by {self.grad_fn!r}. Pickle x.detach()"
         )
-    attributes = {
-        k: v for k, v in self.__dict__.items() if k not in ("_grad", "_leaf", "_retains")
-    }
+    attributes = {k: v for k, v in self.__dict__.items() if k not in ("_grad", "_leaf", "_retains")}
     array = self._type.xp.to_host(self._array)
     return rebuild, (
         type(self), array, self.dtype, str(self.device), self.requires_grad, attributes

@@ -137,7 +137,7 @@ def _floating(name: str) -> Any:
         kind = _type(dtype, device, None if out is None else out.dtype)
         if not kind.floating:
             raise RuntimeError(
-                f'"{draw_name}" not implemented for \'{kind.dtype.title}\': '
+                f"\"{draw_name}\" not implemented for '{kind.dtype.title}': "
                 f"{name}() draws real numbers; for integers use randint()"
             )
         array = getattr(_stream(generator), draw_name)(shape, kind.array_dtype)
@@ -201,7 +201,9 @@ def randint(
     elif high is None:
         low, high = 0, low
     if low >= high:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+        raise RuntimeError(
+            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
+        )
     kind = _type(dtype, device, DTYPES["int64"])
     array = _stream(generator).randint(low, high, as_size((size,), "randint"), kind.array_dtype)
     return _into(out, _finish(_placed(array, kind), kind, requires_grad))
@@ -326,7 +328,9 @@ def _filler(name: str, draw: Any, doc: str) -> Any:
     return method
 
 
-def _uniform(stream: Any, shape: Any, dtype: Any, a: float = 0.0, b: float = 1.0, **named: Any) -> Any:
+def _uniform(
+    stream: Any, shape: Any, dtype: Any, a: float = 0.0, b: float = 1.0, **named: Any
+) -> Any:
     a, b = named.get("from", a), named.get("to", b)
     if a > b:
         raise RuntimeError(
@@ -341,16 +345,16 @@ def _normal(stream: Any, shape: Any, dtype: Any, mean: float = 0.0, std: float =
     return stream.normal(shape, dtype, mean, std)
 
 
-def _random(
-    stream: Any, shape: Any, dtype: Any, a: Any = None, b: Any = None, **named: Any
-) -> Any:
+def _random(stream: Any, shape: Any, dtype: Any, a: Any = None, b: Any = None, **named: Any) -> Any:
     a, b = named.get("from", a), named.get("to", b)
     if a is None and b is None:
         return stream.random_(shape, dtype)
     if b is None:
         a, b = 0, a
     if a >= b:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={a} >= to={b}")
+        raise RuntimeError(
+            f"random_ expects 'from' to be less than 'to', but got from={a} >= to={b}"
+        )
     return stream.randint(a, b, shape, dtype)
 
 

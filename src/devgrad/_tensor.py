@@ -331,7 +331,8 @@ class Tensor:
             return
         if not isinstance(value, Tensor):
             raise TypeError(
-                f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                "assigned grad expected to be a Tensor or None but got grad of type "
+                f"{type(value).__name__}"
             )
         if value is self:
             raise RuntimeError("can't assign Variable as its own grad")
@@ -483,7 +484,7 @@ def wrap(array: Any, kind: TensorType, version: list[Any] | None = None) -> Tens
 
 
 def constant(value: Any, kind: TensorType) -> Tensor:
-    """A Python number as a 0-dim tensor. It is kept: array libraries are slow to convert numbers."""
+    """A Python number as a 0-dim tensor, which is kept: converting numbers is slow."""
     key = (value, value.__class__) if value else (str(value), value.__class__)  # -0.0 is not 0.0
     found = kind.constants.get(key)
     if found is None:
@@ -492,5 +493,3 @@ def constant(value: Any, kind: TensorType) -> Tensor:
         array = kind.xp.asarray(value).astype(kind.array_dtype)
         found = kind.constants[key] = wrap(array, kind, [0, None])
     return found
-
-

@@ -212,11 +212,7 @@ def grad(
     on_path = leads_to([edge for edge, _ in roots], targets)
     capture: dict[tuple[int, int], Any] = {(e.rank, e.index): None for e in edges}
     # A captured node runs on only if the way to another input leads through it.
-    runs = {
-        rank
-        for rank in on_path
-        if rank not in targets or _leads_on(rank, on_path, edges)
-    }
+    runs = {rank for rank in on_path if rank not in targets or _leads_on(rank, on_path, edges)}
     ways = arithmetic["tensors" if on_tensors else "arrays"]
     keep = create_graph if retain_graph is None else retain_graph
     _run(roots, on_tensors, keep, only=on_path, runs=runs, capture=capture)

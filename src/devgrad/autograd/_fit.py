@@ -22,9 +22,7 @@ def axes_summed(given: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, .
     stretched = tuple(
         i for i, n in enumerate(given[extra:], extra) if n != 1 and wanted[i - extra] == 1
     )
-    if extra < 0 or any(
-        n != w and w != 1 for n, w in zip(given[extra:], wanted, strict=False)
-    ):
+    if extra < 0 or any(n != w and w != 1 for n, w in zip(given[extra:], wanted, strict=False)):
         raise RuntimeError(
             f"returned an invalid gradient - got {list(given)} but expected shape compatible "
             f"with {list(wanted)}"

@@ -31,7 +31,8 @@ from ._mt19937 import MersenneTwister
 from ._numpy import quiet
 
 __all__ = [
-    "CPU", "DTYPES", "DType", "Device", "MersenneTwister", "TensorType", "array_namespace", "combine_categories",
+    "CPU", "DTYPES", "DType", "Device", "MersenneTwister", "TensorType", "array_namespace",
+    "combine_categories",
     "cuda_problem", "current_cuda_index", "device_of_array", "dtype_of_array", "dtype_of_number",
     "get_default_device", "get_default_dtype", "install", "promote_types", "quiet", "resolve",
     "set_current_cuda_index", "set_default_device", "set_default_dtype", "set_device_fallback",

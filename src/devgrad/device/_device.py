@@ -7,7 +7,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from . import _numpy
 from ._dtype import DTYPES, FLOATING, OF_ARRAY_DTYPE, DType
@@ -37,7 +37,7 @@ class Device:
     """
 
     __slots__ = ("_entered", "index", "type", "types", "xp")
-    _interned: dict[tuple[str, int | None], Device] = {}
+    _interned: ClassVar[dict[tuple[str, int | None], Device]] = {}
 
     type: str
     index: int | None
@@ -58,7 +58,8 @@ class Device:
         if number:
             if index is not None:
                 raise RuntimeError(
-                    f"type (string) must not include an index because index was passed explicitly: {type}"
+                    "type (string) must not include an index because index was passed "
+                    f"explicitly: {type}"
                 )
             if not number.isdigit():
                 raise RuntimeError(f"Invalid device string: '{type}'")
@@ -153,7 +154,9 @@ def _load_cuda() -> Any:
             f"CuPy found no usable CUDA driver ({error}); install NVIDIA's driver, or a newer one"
         ) from None
     if count == 0:
-        raise _Unavailable("the CUDA driver reports no device; check `nvidia-smi` and CUDA_VISIBLE_DEVICES")
+        raise _Unavailable(
+            "the CUDA driver reports no device; check `nvidia-smi` and CUDA_VISIBLE_DEVICES"
+        )
     return _cupy.xp
 
 
@@ -162,7 +165,9 @@ class _Unavailable(Exception):
 
 
 _loaders: dict[str, Callable[[], Any]] = {"cpu": lambda: _numpy.xp, "cuda": _load_cuda}
-_loaded: dict[str, Any] = {}  # kind of device -> its namespace, or the _Unavailable that says why not
+_loaded: dict[
+    str, Any
+] = {}  # kind of device -> its namespace, or the _Unavailable that says why not
 _namespaces: dict[type, Any] = {}  # class of array -> namespace
 _current_cuda = threading.local()
 _lock = threading.Lock()
@@ -226,14 +231,14 @@ def set_device_fallback(mode: str) -> None:
 
 
 def _fall_back(wanted: Device, reason: object) -> Device:
-    text = (
-        f"Torch not compiled with CUDA enabled: device '{wanted}' was asked for, but {reason}. "
-    )
+    text = f"Torch not compiled with CUDA enabled: device '{wanted}' was asked for, but {reason}. "
     raises = _Fallback.raises
     if raises is None:
         raises = os.environ.get("DEVGRAD_DEVICE_FALLBACK", "").lower() == "error"
     if raises:
-        raise AssertionError(text + "(DEVGRAD_DEVICE_FALLBACK=error forbids falling back to the CPU.)")
+        raise AssertionError(
+            text + "(DEVGRAD_DEVICE_FALLBACK=error forbids falling back to the CPU.)"
+        )
     if not _Fallback.warned:
         _Fallback.warned = True
         warnings.warn(

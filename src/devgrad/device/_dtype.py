@@ -36,7 +36,9 @@ class DType:
         self.array_dtype = numpy.dtype(name)
         self.kind = self.array_dtype.kind
         self.itemsize = self.array_dtype.itemsize
-        self.category = {"b": BOOL, "i": INTEGER, "u": INTEGER, "f": FLOATING, "c": COMPLEX}[self.kind]
+        self.category = {"b": BOOL, "i": INTEGER, "u": INTEGER, "f": FLOATING, "c": COMPLEX}[
+            self.kind
+        ]
         self.is_floating_point = self.category == FLOATING
         self.is_complex = self.category == COMPLEX
 
@@ -52,7 +54,7 @@ class DType:
         return self.kind in "ifc"
 
     def to_complex(self) -> DType:
-        """The complex dtype whose parts have this dtype (float16 has none of its own: complex64)."""
+        """The complex dtype with parts of this dtype (for float16, which has none, complex64)."""
         return DTYPES["complex128" if self.name in ("float64", "complex128") else "complex64"]
 
     def to_real(self) -> DType:
@@ -131,7 +133,7 @@ def get_default_dtype() -> DType:
     return _Default.floating
 
 
-def set_default_dtype(d: DType) -> None:
+def set_default_dtype(d: Any) -> None:
     """Set the dtype that Python floats become.
 
     Raises:

@@ -3,7 +3,7 @@
 A *namespace* (``xp`` wherever an operation receives it) has every name of NumPy, and these more,
 which every kind of array has to offer:
 
-===================  ================================================================================
+===================  ===============================================================================
 ``array_type``       the class of its arrays
 ``asarray(x)``       an array of what an operation gave (a NumPy scalar becomes a 0-d array)
 ``from_host(x, i)``  the NumPy array ``x`` on this kind's device number ``i``
@@ -19,7 +19,7 @@ which every kind of array has to offer:
 ``checks_bounds``    whether looking at indices is cheap (on a GPU it would wait for the GPU)
 ``accumulate``       ``(name, x, axis)``: the running maximum, minimum or logaddexp
 ``device_count()``, ``synchronize(i)``, ``device_name(i)``, ``memory_allocated(i)``
-===================  ================================================================================
+===================  ===============================================================================
 """
 
 from __future__ import annotations

@@ -183,8 +183,6 @@ def _log_gamma(x: float) -> float:
     """``lgamma`` in the form of the C library: at 1e12 its rounding decides over samples."""
     if x < 8.0:
         return math.lgamma(x)
-    if x >= 2.0**58:
-        return x * (math.log(x) - 1.0)
     inverse = 1.0 / x
     square = inverse * inverse
     series = 1.0 / 12 - square * (1.0 / 360 - square * (1.0 / 1260 - square / 1680))

@@ -1,4 +1,4 @@
-"""``devgrad.nn.functional``: operations of neural networks. The operations are declared in ``ops/``."""
+"""``devgrad.nn.functional``: operations of neural networks. They are declared in ``ops/``."""
 
 from __future__ import annotations
 

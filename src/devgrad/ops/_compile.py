@@ -18,7 +18,16 @@ from ..autograd._provenance import INTERNAL, user_line
 from ._errors import explain, freed, inference_saved, modified
 from ._inplace import NUMPY_NAMES, from_numpy_names, write_out
 from ._op import REQUIRED, Op, Parameter
-from ._promotion import NotAnOperand, empty_list, not_a_tensor, not_in_list, operand_fallback, promote, promote_all, same_device
+from ._promotion import (
+    NotAnOperand,
+    empty_list,
+    not_a_tensor,
+    not_in_list,
+    operand_fallback,
+    promote,
+    promote_all,
+    same_device,
+)
 
 __all__ = ["build"]
 
@@ -52,9 +61,11 @@ _SCOPE: dict[str, Any] = {
     "Tensor": Tensor, "View": View, "OutputEdge": OutputEdge, "Released": Released,
     "next_rank": next_rank, "mode": mode, "internal": INTERNAL, "user_line": user_line,
     "explain": explain, "freed": freed, "inference_saved": inference_saved, "modified": modified,
-    "write_out": write_out, "from_numpy_names": from_numpy_names, "not_a_tensor": not_a_tensor, "not_in_list": not_in_list, "empty_list": empty_list,
+    "write_out": write_out, "from_numpy_names": from_numpy_names, "not_a_tensor": not_a_tensor,
+    "not_in_list": not_in_list, "empty_list": empty_list,
     "promote": promote, "promote_all": promote_all,
-    "same_device": same_device, "operand_fallback": operand_fallback, "NotAnOperand": NotAnOperand, "getframe": sys._getframe,
+    "same_device": same_device, "operand_fallback": operand_fallback,
+    "NotAnOperand": NotAnOperand, "getframe": sys._getframe,
     "new": object.__new__, "real_number": frozenset((int, float)),
 }  # fmt: skip
 
@@ -89,7 +100,8 @@ def _function(op: Op, operator: bool) -> list[str]:
         everything = ", ".join(f"{p.name}={p.name}" for p in op.parameters)
         lines += [
             "    if renamed:",
-            f"        return op.function(**from_numpy_names(op.name, renamed, {everything}), out=out)",
+            f"        arguments = from_numpy_names(op.name, renamed, {everything})",
+            "        return op.function(**arguments, out=out)",
         ]
     if not operator:
         lines += [
@@ -162,7 +174,8 @@ def _operands(op: Op, operator: bool) -> list[str]:
     for p in others:
         lines += [
             f"    if not isinstance({p.name}, Tensor):",
-            f"        raise not_a_tensor('{op.name}', '{p.name}', {op.tensors.index(p) + 1}, {p.name})",
+            f"        raise not_a_tensor('{op.name}', '{p.name}', "
+            f"{op.tensors.index(p) + 1}, {p.name})",
             f"    array_{p.name} = {p.name}._array",
         ]
     devices = []
@@ -309,7 +322,9 @@ def _one_result(op: Op) -> list[str]:
         "        array = kind.asarray(array)",
         "    result = new(Tensor)",
         "    result._array = array",
-        "    result._type = kind if array.dtype is kind.array_dtype else kind.device.types[array.dtype]",
+        "    result._type = (",
+        "        kind if array.dtype is kind.array_dtype else kind.device.types[array.dtype]",
+        "    )",
         "    result._edge = None",
     ]
     if op.view:
@@ -401,8 +416,7 @@ def _vjp(op: Op) -> list[str]:
             lines += [f"    {name} = [t._array for t in self.saved_values()['{name}']]"]
             continue
         sure = name not in plain or not (
-            plain[name].optional
-            or any(name not in op.rules[n][1] for n in op.edge_names)
+            plain[name].optional or any(name not in op.rules[n][1] for n in op.edge_names)
         )
         depth = "    " if sure else "        "
         lines += [] if sure else [f"    if {name} is not None:"]

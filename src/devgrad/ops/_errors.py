@@ -51,7 +51,9 @@ def explain(op: Op, error: Exception, operands: Sequence[Any]) -> Exception:
     if isinstance(error, (RuntimeError, IndexError, TypeError, NotImplementedError, MemoryError)):
         return error
     if isinstance(error, ValueError):
-        return RuntimeError(f"{op.name}(): {error}. It was given {given}, at {line_of(user_line())}")
+        return RuntimeError(
+            f"{op.name}(): {error}. It was given {given}, at {line_of(user_line())}"
+        )
     return error
 
 
@@ -70,9 +72,7 @@ def freed(node: Node) -> RuntimeError:
     )
 
 
-def modified(
-    node: Node, array: Any, version: list[Any], expected: int, name: str
-) -> RuntimeError:
+def modified(node: Node, array: Any, version: list[Any], expected: int, name: str) -> RuntimeError:
     """A saved tensor was changed in place before the backward pass needed it."""
     shape = list(array.shape)
     of_output = node.tensor_type if node.outputs is None else node.tensor_type[0]
@@ -108,7 +108,7 @@ def inference_saved(op: Op) -> RuntimeError:
 
 
 def refuse_dtype(array: Any, kinds: str, kernel: str) -> None:
-    """Raise PyTorch's error if the dtype of ``array`` is of one of these kinds (``"b"``, ``"iu"`` …).
+    """Raise PyTorch's error if the dtype of ``array`` is of one of these kinds (``"b"``, ``"iu"``).
 
     Raises:
         NotImplementedError: it is.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._tensor import Tensor
+from .._tensor import Tensor, wrap
 from ..autograd import _api
 from ..autograd._fit import axes_summed
 from ..device import array_namespace
 from ._op import Array, op
-from .._tensor import wrap
 
 __all__ = ["cast", "conj", "expand_to", "sum_to", "zeros_like"]
 
@@ -35,7 +34,6 @@ def sum_to(xp: Any, input: Array, shape: Any) -> Array:
     """``input`` summed down to a shape that broadcasts to its own."""
     total = xp.add.reduce(input, axis=axes_summed(input.shape, tuple(shape)), keepdims=True)
     return total.reshape(tuple(shape))
-
 
 
 @op(node="ExpandBackward0", function=False, method=False)

@@ -23,7 +23,8 @@ from ..autograd._provenance import INTERNAL, line_of, user_line
 from ._errors import describe, freed
 from ._layout import layout_of, new_like, overlaps, positions, strides_of
 
-__all__ = ["NUMPY_NAMES", "bump", "check_inplace", "from_numpy_names", "inplace_form", "out_form", "replace", "write_out",
+__all__ = ["NUMPY_NAMES", "bump", "check_inplace", "from_numpy_names", "inplace_form",
+           "out_form", "replace", "write_out",
            "write_result"]  # fmt: skip
 
 
@@ -51,8 +52,11 @@ def check_inplace(name: str, tensor: Tensor, recorded: bool, uniform: bool = Fal
     if recorded:
         _refuse_leaf_and_view(name, tensor, view)
     array = tensor._array
-    if not uniform and 0 in array.strides and array.size and any(
-        n > 1 and s == 0 for n, s in zip(array.shape, array.strides, strict=True)
+    if (
+        not uniform
+        and 0 in array.strides
+        and array.size
+        and any(n > 1 and s == 0 for n, s in zip(array.shape, array.strides, strict=True))
     ):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "
@@ -208,7 +212,9 @@ def _point_to_output(node: Node, tensor: Tensor, result: Tensor) -> None:
 
 def _cast_edge(node: Edge, tensor: Tensor) -> Edge:
     # The result was promoted beyond the tensor's dtype; the engine casts what passes an edge.
-    return _ViewNode("ToCopyBackward0", (node,), tensor._array.shape, tensor._type, _pass_on, _pass_on)
+    return _ViewNode(
+        "ToCopyBackward0", (node,), tensor._array.shape, tensor._type, _pass_on, _pass_on
+    )
 
 
 def _pass_on(g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
@@ -398,7 +404,8 @@ def inplace_form(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     def changed(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if not isinstance(input, Tensor):
             raise TypeError(
-                f"{name}_(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+                f"{name}_(): argument 'input' (position 1) must be Tensor, not "
+                f"{type(input).__name__}"
             )
         recorded = mode.grad and any_requires_grad((input, *args, *kwargs.values()))
         array, version = input._array, input._version

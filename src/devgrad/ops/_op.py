@@ -102,8 +102,7 @@ class OpNode(Node):
             entry = values[name]
             if name == self.op.variadic:
                 values[name] = [
-                    self._unpacked(name, e, edge)
-                    for e, edge in zip(entry, self.edges, strict=True)
+                    self._unpacked(name, e, edge) for e, edge in zip(entry, self.edges, strict=True)
                 ]
             elif entry is not None:
                 edge = edges.get(name)
@@ -211,7 +210,7 @@ class Op:
         self.saved_names = tuple(dict.fromkeys(asked))
         arrays = {p.name for p in self.parameters if p.kind != "plain"} | set(self.output_names)
         self.saved_arrays = tuple(n for n in self.saved_names if n in arrays)
-        self.node_class.releases = bool(self.saved_arrays)
+        self.node_class.releases = bool(self.saved_arrays)  # type: ignore[attr-defined]
         return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -245,7 +244,7 @@ def _compile_first(*args: Any, _operator: bool = False, **kwargs: Any) -> Any:
 def _result_type(name: str, fields: Sequence[str]) -> Any:
     """A named tuple that prints as PyTorch's: ``torch.return_types.max(values=…, indices=…)``."""
     title = name.rpartition(".")[2]
-    cls: Any = namedtuple(title, fields)  # type: ignore[misc]  # noqa: PYI024
+    cls: Any = namedtuple(title, fields)  # type: ignore[misc]
 
     def text(self: Any) -> str:
         parts = ",\n".join(f"{n}={v!r}" for n, v in zip(self._fields, self, strict=True))
@@ -297,9 +296,11 @@ def op(forward: Callable[..., Any], /, **options: Any) -> Op: ...
 @overload
 def op(forward: None = None, /, **options: Any) -> Callable[[Callable[..., Any]], Op]: ...
 def op(  # type: ignore[misc]  # the overload names no options
-    forward: Callable[..., Any] | None = None, /, *, name: str | None = None, node: str | None = None,
+    forward: Callable[..., Any] | None = None, /, *, name: str | None = None,
+    node: str | None = None,
     promotes: bool | Sequence[str] = False, floating: bool = False, view: bool = False,
-    outputs: Sequence[str] = (), several: bool = False, differentiable: int = 1, function: bool = True, method: bool = True,
+    outputs: Sequence[str] = (), several: bool = False, differentiable: int = 1,
+    function: bool = True, method: bool = True,
     inplace: bool = False, aliases: Sequence[str] = (), dunders: Sequence[str] = (),
     namespaces: Sequence[str] = ("",), varargs: bool = False,
 ) -> Any:  # fmt: skip

@@ -20,7 +20,8 @@ from ..device import (
 if TYPE_CHECKING:
     from ._op import Op
 
-__all__ = ["NUMBERS", "NotAnOperand", "common_type", "empty_list", "not_a_tensor", "not_in_list", "promote", "result_dtype",
+__all__ = ["NUMBERS", "NotAnOperand", "common_type", "empty_list", "not_a_tensor", "not_in_list",
+           "promote", "result_dtype",
            "same_device"]  # fmt: skip
 
 NUMBERS = (bool, int, float, complex)

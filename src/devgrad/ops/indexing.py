@@ -60,7 +60,7 @@ def crop(x: Tensor, shape: Sequence[int]) -> Tensor:
     """The first ``shape`` elements of ``x``, along each dimension."""
     if tuple(x._array.shape) == tuple(shape):
         return x
-    return _slice(x, (*[slice(n) for n in shape], ...))  # type: ignore[no-any-return]
+    return _slice(x, (*[slice(n) for n in shape], ...))
 
 
 def _filled(xp: Any, input: Array, src: Array, view: Any, args: Any) -> Array:
@@ -209,21 +209,21 @@ def _getitem(self: Tensor, index: Any) -> Tensor:
             raise _no_dimension("int")
         if not -shape[0] <= index < shape[0]:
             raise out_of_bounds(index, 0, shape[0])
-        return _select(self, (index, ...))  # type: ignore[no-any-return]
+        return _select(self, (index, ...))
     if cls is slice:
         if not self._array.ndim:
             raise _no_dimension("slice")
-        return _slice(self, (slice_of(index), ...))  # type: ignore[no-any-return]
+        return _slice(self, (slice_of(index), ...))
     if cls is Tensor:
         places = places_of(self, index)
         if places is not None:
-            return picked.function(self, places)  # type: ignore[no-any-return]
+            return picked.function(self, places)
     basic, title, places = read(self, index)
     if places is None:
-        return _VIEWS[title].function(self, basic or (...,))  # type: ignore[no-any-return]
+        return _VIEWS[title].function(self, basic or (...,))
     if basic is not None:
         self = _VIEWS[title].function(self, basic)
-    return picked.function(self, places)  # type: ignore[no-any-return]
+    return picked.function(self, places)
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -325,10 +325,13 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
     if (
         self._version is None
         or 0 in array.strides
-        or (is_tensor
-        and (value._type.device is not kind.device or value._version is self._version))
-        or (mode.grad
-        and (self._own_edge() is not None or (is_tensor and value._own_edge() is not None)))
+        or (
+            is_tensor and (value._type.device is not kind.device or value._version is self._version)
+        )
+        or (
+            mode.grad
+            and (self._own_edge() is not None or (is_tensor and value._own_edge() is not None))
+        )
     ):
         if basic is None and places is None and not is_tensor:
             METHODS["fill_"](self, value)
@@ -379,7 +382,7 @@ def _same_dtype(values: Tensor, kind: TensorType) -> Tensor:
             f"{kind.dtype.title} for the destination and {values._type.dtype.title} for the "
             f"source. Convert it first: values.to({kind.dtype})"
         )
-    return values.to(kind.dtype)  # type: ignore[no-any-return]
+    return values.to(kind.dtype)
 
 
 def _set_recorded(
@@ -458,9 +461,7 @@ def _places(name: str, input: Tensor, indices: Any, values: Any) -> tuple[Places
 
 
 @composite
-def index_put(
-    input: Tensor, indices: Any, values: Tensor, accumulate: bool = False
-) -> Tensor:
+def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy of ``input`` with ``values`` at ``indices``, a tuple of index tensors or masks.
 
     With ``accumulate`` they are added, once for each time that a position occurs.
@@ -476,7 +477,7 @@ def index_put(
     """
     places, values = _places("index_put", input, indices, values)
     values = _trimmed(values, input, places)
-    return _put.function(input, values, places, accumulate)  # type: ignore[no-any-return]
+    return _put.function(input, values, places, accumulate)
 
 
 def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
@@ -486,7 +487,9 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
 
 
 _faces: dict[str, Callable[..., Any]] = {
-    "__getitem__": _getitem, "__setitem__": _setitem, "index_put_": index_put_
+    "__getitem__": _getitem,
+    "__setitem__": _setitem,
+    "index_put_": index_put_,
 }
 METHODS.update(_faces)
 FUNCTIONS[""]["index_put_"] = index_put_

@@ -76,13 +76,13 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """
     _check_mask("masked_fill", input, mask, _MASKED_FILL + str(getattr(mask, "dtype", "")))
     if not isinstance(value, Tensor):
-        return _fill.function(input, mask, fill_number(value, input._type))  # type: ignore[no-any-return]
+        return _fill.function(input, mask, fill_number(value, input._type))
     if value._array.ndim:
         raise RuntimeError(
             "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
             f"{value._array.ndim} dimension(s)."
         )
-    return _fill_tensor.function(input, mask, value)  # type: ignore[no-any-return]
+    return _fill_tensor.function(input, mask, value)
 
 
 _masked_fill_copying = inplace_form(masked_fill, "masked_fill")
@@ -101,7 +101,7 @@ def masked_fill_(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         or any(1 == n != m for n, m in zip(
             reversed(input._array.shape), reversed(mask._array.shape), strict=False))
     ):  # fmt: skip
-        return _masked_fill_copying(input, mask, value)  # type: ignore[no-any-return]
+        return _masked_fill_copying(input, mask, value)
     check_inplace("masked_fill_", input, False)
     _check_mask("masked_fill", input, mask, _MASKED_FILL + str(mask.dtype))
     xp, array = input._type.xp, input._array
@@ -156,7 +156,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     tensor([1., 3.])
     """
     _check_mask("masked_select", input, mask, "masked_select: expected BoolTensor for mask")
-    return _selected.function(input, mask)  # type: ignore[no-any-return]
+    return _selected.function(input, mask)
 
 
 @op(name="_masked_scatter", node="MaskedScatterBackward0", function=False, method=False)
@@ -220,7 +220,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
             "masked_scatter: expected self and source to have same dtypes but got "
             f"{input._type.dtype.title} and {source._type.dtype.title}"
         )
-    return _scattered.function(input, mask, source)  # type: ignore[no-any-return]
+    return _scattered.function(input, mask, source)
 
 
 # --- where it is not zero -------------------------------------------------------------------------
@@ -263,4 +263,4 @@ def argwhere(input: Tensor) -> Tensor:
     tensor([[0, 1],
             [1, 0]])
     """
-    return _nonzero.function(input)  # type: ignore[no-any-return]
+    return _nonzero.function(input)

@@ -95,9 +95,7 @@ def mv(xp: Any, input: Array, vec: Array) -> Array:
         RuntimeError: they are no such things.
     """
     if input.ndim != 2 or vec.ndim != 1:
-        raise RuntimeError(
-            f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim}"
-        )
+        raise RuntimeError(f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim}")
     if input.shape[1] != vec.shape[0]:
         raise RuntimeError(
             f"size mismatch, got input ({input.shape[0]}), mat ({_by(input.shape)}), vec "
@@ -179,9 +177,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """
     for name, x in (("self", input), ("vec2", vec2)):
         if x._array.ndim != 1:
-            raise RuntimeError(
-                f"outer: Expected 1-D argument {name}, but got {x._array.ndim}-D"
-            )
+            raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {x._array.ndim}-D")
     return mul.function(view(input, (-1, 1)), vec2)
 
 
@@ -444,8 +440,10 @@ addmm.vjp(
 @op(inplace=True)
 def addmv(xp: Any, input: Array, mat: Array, vec: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
     """``beta * input + alpha * (mat @ vec)``."""
-    if mat.ndim == 2 and vec.ndim == 1 and (
-        mat.shape[1] != vec.shape[0] or input.shape not in ((), (1,), mat.shape[:1])
+    if (
+        mat.ndim == 2
+        and vec.ndim == 1
+        and (mat.shape[1] != vec.shape[0] or input.shape not in ((), (1,), mat.shape[:1]))
     ):
         raise RuntimeError(
             f"size mismatch, got input ({input.size}), mat ({_by(mat.shape)}), vec ({vec.shape[0]})"

@@ -216,8 +216,7 @@ def norm_(
         dim = (dim,)
     if dim is not None and len(dim) not in (1, 2) and ord is not None:
         raise RuntimeError(
-            "linalg.norm: If dim is specified, it must be of length 1 or 2. Got "
-            f"{list(dim)}"
+            f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dim)}"
         )
     if ord is None:
         return vector_norm(A, 2.0, dim, keepdim, dtype=dtype)

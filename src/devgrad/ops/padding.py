@@ -140,9 +140,7 @@ _BORDERS = {
 
 
 @composite(method=False, out=False, namespaces=("nn.functional",))
-def pad(
-    input: Tensor, pad: Any, mode: str = "constant", value: float | None = None
-) -> Tensor:
+def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
     """``input`` with a border.
 
     Args:
@@ -171,7 +169,7 @@ def pad(
     if mode == "constant":
         return constant_pad_nd.function(input, pad, 0 if value is None else value)
     if value is not None and value != 0:
-        raise ValueError(f"Padding mode \"{mode}\" doesn't take in value argument")
+        raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     dims = len(pad) // 2

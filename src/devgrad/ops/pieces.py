@@ -51,9 +51,7 @@ def select(xp: Any, input: Array, dim: int, index: int) -> Array:
     return input[(slice(None),) * dim + (index, ...)]
 
 
-select.vjp(
-    input=lambda g, dim, index, input_shape: embedded(g, input_shape, select, (dim, index))
-)
+select.vjp(input=lambda g, dim, index, input_shape: embedded(g, input_shape, select, (dim, index)))
 
 
 @composite(out=False)
@@ -231,9 +229,7 @@ _as_strided.vjp(
 
 
 @composite(out=False)
-def as_strided(
-    input: Tensor, size: Any, stride: Any, storage_offset: int | None = None
-) -> Tensor:
+def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """A view of any elements of the storage, by shape, strides and offset.
 
     Args:

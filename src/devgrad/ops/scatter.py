@@ -203,9 +203,7 @@ def index_copy(xp: Any, input: Array, dim: int, index: Array, source: Array) -> 
             f"slice shape: {list(mine)} at dimension {dim} and source slice shape: {list(theirs)} "
             f"at dimension {dim}."
         )
-    _check_bounds(
-        xp, index, into.shape[dim], dim, prefix="index_copy_(): ", error=IndexError
-    )
+    _check_bounds(xp, index, into.shape[dim], dim, prefix="index_copy_(): ", error=IndexError)
     into[_at(dim, index.reshape(-1))] = source
     return result
 
@@ -254,9 +252,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     tensor([5., 0., 5.])
     """
     if not isinstance(value, Tensor):
-        return _fill_rows.function(input, index, dim, fill_number(value, input._type))  # type: ignore[no-any-return]
+        return _fill_rows.function(input, index, dim, fill_number(value, input._type))
     _check_zero_dim("index_fill_", value)
-    return _fill_rows_tensor.function(input, index, value, dim)  # type: ignore[no-any-return]
+    return _fill_rows_tensor.function(input, index, value, dim)
 
 
 def _check_zero_dim(name: str, value: Tensor) -> None:
@@ -423,11 +421,11 @@ def scatter(
         if not isinstance(src, Tensor):
             src = expand_to.function(constant(src, input._type), index._array.shape)
         if reduce == "add":
-            return _scatter_sum.function(input, index, src, dim)  # type: ignore[no-any-return]
-        return _reduced.function(input, index, src, dim, "prod", True)  # type: ignore[no-any-return]
+            return _scatter_sum.function(input, index, src, dim)
+        return _reduced.function(input, index, src, dim, "prod", True)
     if isinstance(src, Tensor):
-        return _scatter_tensor.function(input, index, src, dim)  # type: ignore[no-any-return]
-    return _scatter_number.function(input, index, dim, src)  # type: ignore[no-any-return]
+        return _scatter_tensor.function(input, index, src, dim)
+    return _scatter_number.function(input, index, dim, src)
 
 
 @composite
@@ -442,18 +440,16 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     tensor([0., 2.])
     """
     src = _prepared("scatter_add", input, dim, index, src)
-    return _scatter_sum.function(input, index, src, dim)  # type: ignore[no-any-return]
+    return _scatter_sum.function(input, index, src, dim)
 
 
 # In place, straight into the memory where nothing is recorded: tables may be large.
 
 
-def index_add_(
-    input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1
-) -> Tensor:
+def index_add_(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """The in-place form of `index_add`: changes ``input``, and returns it."""
     if _recorded(input, source) or not _simple(input, index, source):
-        return _index_add_copying(input, dim, index, source, alpha=alpha)  # type: ignore[no-any-return]
+        return _index_add_copying(input, dim, index, source, alpha=alpha)
     check_inplace("index_add_", input, False)
     _add_rows(input._type.xp, input._array, dim, index._array, source._array, alpha)
     bump(input)
@@ -463,7 +459,7 @@ def index_add_(
 def scatter_add_(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """The in-place form of `scatter_add`: changes ``input``, and returns it."""
     if _recorded(input, src) or not _simple(input, index, src):
-        return _scatter_add_copying(input, dim, index, src)  # type: ignore[no-any-return]
+        return _scatter_add_copying(input, dim, index, src)
     check_inplace("scatter_add_", input, False)
     src = _prepared("scatter_add", input, dim, index, src)
     _write_added(input._type.xp, input._array, index._array, src._array, dim)
@@ -633,4 +629,4 @@ def scatter_reduce(
             f"{type(src).__name__}"
         )
     src = _prepared("scatter_reduce", input, dim, index, src)
-    return _reduced.function(input, index, src, dim, reduce, include_self)  # type: ignore[no-any-return]
+    return _reduced.function(input, index, src, dim, reduce, include_self)

@@ -86,9 +86,7 @@ def _exp(xp: Any, input: Array) -> Array:
 
 _exp.vjp(input=lambda g, out: g * out)
 log_softmax_backward.vjp(
-    grad_output=lambda g, output, dim: (
-        g - sum_dim(g * _exp(output), _dims(output, dim), True)
-    ),
+    grad_output=lambda g, output, dim: g - sum_dim(g * _exp(output), _dims(output, dim), True),
     output=lambda g, grad_output, output, dim: (
         -g * _exp(output) * sum_dim(grad_output, _dims(output, dim), True)
     ),
@@ -237,5 +235,3 @@ def logsumexp(input: Tensor, dim: int | tuple[int, ...], keepdim: bool = False) 
     if input._type.dtype.category < 2:
         input = cast.function(input, get_default_dtype().array_dtype)
     return _logsumexp.function(input, dims, keepdim)
-
-

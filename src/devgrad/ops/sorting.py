@@ -65,9 +65,7 @@ def _orderable(name: str, input: Tensor) -> None:
 
 
 @composite
-def sort(
-    input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = None
-) -> Any:
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = None) -> Any:
     """``input`` sorted along ``dim``, as a named tuple ``(values, indices)``.
 
     The sort is always stable, whatever ``stable`` says.
@@ -86,9 +84,7 @@ def sort(
 
 
 @composite
-def argsort(
-    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False
-) -> Tensor:
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The indices (int64) that sort ``input`` along ``dim``.
 
     >>> import devgrad
@@ -110,9 +106,7 @@ def msort(input: Tensor) -> Tensor:
 
 
 @composite
-def topk(
-    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
-) -> Any:
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """The ``k`` greatest (or least) elements along ``dim``, as ``(values, indices)``.
 
     They come sorted, whatever ``sorted`` says.
@@ -467,9 +461,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
             f"\"histogram_cpu\" not implemented for '{input._type.dtype.title}'"
         )
     if bins <= 0:
-        raise RuntimeError(
-            f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0"
-        )
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     low, high = float(min), float(max)
     if low == high and array.size:
         low, high = float(array.min()), float(array.max())

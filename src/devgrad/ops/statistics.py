@@ -47,8 +47,6 @@ def _moments(xp: Any, x: Any, dims: Any, correction: float) -> tuple[Any, Any]:
     return variance, mean
 
 
-
-
 def _finished(x: Any, like: Any, dims: Any, keepdim: bool) -> Any:
     if not keepdim:
         x = x.reshape([n for i, n in enumerate(like.shape) if i not in dims])

@@ -20,9 +20,7 @@ __all__: list[str] = []
 
 def _check_flat(name: str, xp: Any, index: Any, size: int) -> None:
     if index.dtype.name != "int64":
-        raise RuntimeError(
-            f"{name}(): Expected a long tensor for index, but got {title_of(index)}"
-        )
+        raise RuntimeError(f"{name}(): Expected a long tensor for index, but got {title_of(index)}")
     if xp.checks_bounds and index.size:
         low, high = int(index.min()), int(index.max())
         if low < -size or high >= size:
@@ -60,9 +58,7 @@ _untaken.vjp(input=lambda g, index: take(g, index))
 
 
 @op(inplace=True)
-def put(
-    xp: Any, input: Array, index: Array, source: Array, accumulate: bool = False
-) -> Array:
+def put(xp: Any, input: Array, index: Array, source: Array, accumulate: bool = False) -> Array:
     """A copy of ``input`` with ``source`` at ``index``, counted through all elements.
 
     Raises:
@@ -127,7 +123,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
             f"{indices._type.dtype.title}"
         )
     if dim is None:
-        return gather.function(input.reshape(-1), 0, indices.reshape(-1))  # type: ignore[no-any-return]
+        return gather.function(input.reshape(-1), 0, indices.reshape(-1))
     mine, theirs = input._array.shape, indices._array.shape
     if len(mine) != len(theirs):
         raise RuntimeError(
@@ -148,7 +144,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         input = expand_to.function(input, wide)
     if places != theirs:
         indices = expand_to.function(indices, places)
-    return gather.function(input, dim, indices)  # type: ignore[no-any-return]
+    return gather.function(input, dim, indices)
 
 
 # --- views written to, without changing what they are views of ------------------------------------
@@ -169,7 +165,7 @@ def _scattered(title: str, input: Tensor, src: Tensor, view: Any, args: Any) -> 
             "expected src to have a size equal to the slice of self. src size = "
             f"{list(src._array.shape)}, slice size = {list(part)}"
         )
-    return FILLED_VIEWS[title].function(input, src, view, args)  # type: ignore[no-any-return]
+    return FILLED_VIEWS[title].function(input, src, view, args)
 
 
 @composite
@@ -204,9 +200,7 @@ def slice_scatter(
     """
     if step <= 0:
         raise RuntimeError(f"slice step must be positive: got {step}")
-    return _scattered(
-        "Slice", input, src, _sliced, (input._dim(dim), (start, end, step))
-    )
+    return _scattered("Slice", input, src, _sliced, (input._dim(dim), (start, end, step)))
 
 
 @composite

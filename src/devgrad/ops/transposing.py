@@ -77,9 +77,7 @@ def t(xp: Any, input: Array) -> Array:
         RuntimeError: there are more than two dimensions.
     """
     if input.ndim > 2:
-        raise RuntimeError(
-            f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D"
-        )
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
     return input.transpose()
 
 
