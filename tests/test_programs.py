@@ -159,7 +159,10 @@ class Machine:
         elif what == "in place":
             name, n, m = given
             x = self.pick(n)
-            getattr(x, name)(apart(self.pick(m), x))
+            other = apart(self.pick(m), x)
+            if name == "copy_" and np.shares_memory(other.detach().numpy(), x.detach().numpy()):
+                return  # a copy onto itself is nothing, which PyTorch's graph takes for a change
+            getattr(x, name)(other)
         elif what == "in place alone":
             name, n = given
             x = self.pick(n)
