@@ -825,6 +825,7 @@ BRACKETS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "x[i, j]": lambda lib, x, v: x[lib.tensor([0, 0]), lib.tensor([1, 1])] * 2,
     "x[x > 0]": lambda lib, x, v: x[x.detach() > 0] ** 2,
     "as_strided": lambda lib, x, v: x.as_strided((2, 3), (1, 2), 1) * 2,
+    "index_fill": lambda lib, x, v: x.index_fill(0, lib.tensor([0, 2]), v[0]) * x,
     "fill_(number)": changed(lambda y, v: y.fill_(2.0).mul_(v)),
     "fill_(tensor)": changed(lambda y, v: y.fill_(v[0]).mul_(v)),
     "zero_": changed(lambda y, v: y[0].zero_()),

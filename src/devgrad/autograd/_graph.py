@@ -167,6 +167,11 @@ class AccumulateGrad(Node):
         """Add ``g`` to the leaf's gradient. An array that nobody else holds is taken as it is."""
         leaf = self.leaf()
         if leaf is not None and leaf._edge is not None:  # requires_grad may be off by now
+            if leaf._edge is not self:
+                raise RuntimeError(
+                    "leaf variable has been moved into the graph interior. It was changed in "
+                    f"place by {leaf.grad_fn!r} at {leaf.grad_fn.where()}, and is no leaf any more"
+                )
             leaf._accumulate(g, owned)
             if self.post_hooks:
                 for hook in list(self.post_hooks.values()):
