@@ -877,7 +877,6 @@ def test_brackets_copies_and_fills(name: str) -> None:
 
 # Declared operations with rules that no row can reach, each with the reason.
 UNREACHABLE: dict[str, str] = {
-    "cast": "the engine's: undoes promotion in a recorded gradient; see test_promotion.py",
     "step_to": "heaviside: its rules raise, as there is no derivative in PyTorch either",
     "_unique2": "unique: its rule raises, as there is no derivative in PyTorch either",
     "unique_dim": "the same",

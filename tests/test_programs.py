@@ -10,6 +10,7 @@ program and a failing one shrinks well.
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from typing import Any
@@ -72,10 +73,10 @@ def view(x: Any, kind: str, a: int, b: int) -> Any:
         return x.expand(2, *x.shape)
     if kind == "split":
         parts = x.split(1 + a % 2)
-        return parts[b % len(parts)]
+        return parts[b % max(len(parts), 1)]
     if kind == "unbind":
         parts = x.unbind(0)
-        return parts[b % len(parts)]
+        return parts[b % max(len(parts), 1)]
     if kind == "diagonal":
         return x.diagonal(a % 2)
     if kind == "reshape":
@@ -185,8 +186,8 @@ class Machine:
             elif kind == "ellipsis":
                 x[..., a % 2] = value
             elif kind == "mask":
-                if expanded(x.detach().numpy()):
-                    return  # deprecated in PyTorch, refused by devgrad
+                if expanded(x.detach().numpy()) or not x.numel():
+                    return  # nothing to change; deprecated in PyTorch, refused by devgrad
                 x[x.detach() > 1.0] = 0.25
             else:
                 x[a % max(x.shape[0], 1)] = 0.5
@@ -294,6 +295,8 @@ def run_both(program: list[tuple[Any, ...]]) -> None:
                     outcome = error
             gradients.append(outcome)
         mine, wanted = gradients
+        if str(wanted).startswith("unsupported operation: more than one element"):
+            continue  # PyTorch's backward pass of a change of an expanded view fails
         if masked and str(wanted).startswith("Trying to backward"):
             continue  # PyTorch gives back the mask, which devgrad does not count as saved
         if isinstance(wanted, Exception) or isinstance(mine, Exception):
@@ -307,13 +310,13 @@ def run_both(program: list[tuple[Any, ...]]) -> None:
                 assert not differ(g, h), f"derivative of tensor {i}: {g!r}, in PyTorch {h!r}"
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250, deadline=None, derandomize="CI" in os.environ)
 @given(programs)
 def test_random_programs_do_the_same_in_both_libraries(program: list[tuple[Any, ...]]) -> None:
     run_both(program)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize="CI" in os.environ)
 @given(
     st.lists(
         st.one_of(

@@ -29,6 +29,15 @@ def _sequence(x: Any) -> Sequence[Any]:
     return x if isinstance(x, (tuple, list)) else (x,)
 
 
+def _one(output: Any) -> Any:
+    """An array of ones like ``output``, which has one element. (`ones` is slow for so little.)"""
+    kind = output._type
+    one = kind.constants.get("one")
+    if one is None:
+        one = kind.constants["one"] = kind.xp.ones((), kind.array_dtype)
+    return one.reshape(output._array.shape).copy()
+
+
 def _root_gradients(
     outputs: Sequence[Any], gradients: Sequence[Any], on_tensors: bool
 ) -> list[tuple[Edge, Any]]:
@@ -57,10 +66,7 @@ def _root_gradients(
                     "grad can be implicitly created only for real scalar outputs but got "
                     f"{kind.dtype}"
                 )
-            one = kind.constants.get("one")
-            if one is None:
-                one = kind.constants["one"] = kind.xp.ones((), kind.array_dtype)
-            one = one.reshape(output._array.shape)
+            one = _one(output)
             roots.append((edge, arithmetic["arrays"].wrap(one, kind) if on_tensors else one))
             continue
         if gradient._array.shape != output._array.shape:
@@ -113,6 +119,12 @@ def backward(
     Raises:
         RuntimeError: as `Tensor.backward`.
     """
+    if grad_tensors is None and inputs is None and not create_graph and hasattr(tensors, "_edge"):
+        # loss.backward(), the commonest call: one root, of one element.
+        edge, kind = tensors._own_edge(), tensors._type
+        if edge is not None and tensors._array.size == 1 and kind.dtype.is_floating_point:
+            _run(((edge, _one(tensors)),), False, bool(retain_graph))
+            return
     outputs = _sequence(tensors)
     gradients = grad_tensors if grad_tensors is not None else grad_variables
     if inputs is not None:

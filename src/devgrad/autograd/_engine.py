@@ -92,7 +92,7 @@ def run(
             node, arrived, ours = pending.pop(rank)
             if node.prehooks is not None:
                 arrived = _run_prehooks(node, arrived, arithmetic)
-            ours = False  # a hook may have kept it
+                ours = False  # a hook may have kept it
             if capture is not None:
                 _capture(node, arrived, capture)
                 if rank not in runs:  # type: ignore[operator]

@@ -210,7 +210,6 @@ class Op:
         self.saved_names = tuple(dict.fromkeys(asked))
         arrays = {p.name for p in self.parameters if p.kind != "plain"} | set(self.output_names)
         self.saved_arrays = tuple(n for n in self.saved_names if n in arrays)
-        self.node_class.releases = bool(self.saved_arrays)
         self.node_class.releases = bool(self.saved_arrays)  # type: ignore[attr-defined]
         return self
 

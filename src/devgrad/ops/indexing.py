@@ -354,6 +354,8 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
 
 def _no_room(shape: Sequence[int], value: Any) -> RuntimeError:
     have = value._array.shape
+    while len(have) > len(shape) and have[0] == 1:
+        have = have[1:]
     phrase = f"Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
     for back in range(1, len(shape) + 1):
         if len(have) <= len(shape) and back <= len(have) and have[-back] not in (1, shape[-back]):
