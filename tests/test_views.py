@@ -322,3 +322,13 @@ def test_dtype_views_share_memory() -> None:
     bits.zero_()
     assert x.tolist() == [0.0, 0.0]
     assert devgrad.ones(2, 4, dtype=devgrad.int16).view(devgrad.int64).shape == (2, 1)
+
+
+def test_what_a_change_of_a_view_cuts_off_stays_zero_beside_infinity() -> None:
+    x = devgrad.ones(3, requires_grad=True)
+    z = x * 1
+    z[0] = 5.0
+    cotangent = devgrad.tensor([float("inf"), 1.0, 2.0])
+    for create_graph in (False, True):
+        (g,) = devgrad.autograd.grad(z, x, cotangent, create_graph=create_graph, retain_graph=True)
+        assert g.tolist() == [0.0, 1.0, 2.0]

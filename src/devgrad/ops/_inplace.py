@@ -295,6 +295,12 @@ class _Footprint:
         """The view's part of any array of the base's shape; not to be written to."""
         return self.of(array if strides_of(array) == self.strides else self.copy(array))
 
+    def blanked(self, array: Any) -> Any:
+        """A copy of ``array`` with zeros where the view is."""
+        made = self.copy(array)
+        self.of(made)[...] = 0
+        return made
+
     def embedded(self, part: Any) -> Any:
         """Zeros with ``part`` where the view is; where it shows an element twice, the sum."""
         xp = self.kind.xp
@@ -318,17 +324,13 @@ def _change_base(view: View, node: Edge, tensor: Tensor) -> None:
     def rule(g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
         if edges[0] is None:
             return None, footprint.read(g)
-        rest = footprint.copy(g)
-        inside = footprint.of(rest)
-        part = inside.copy()
-        inside[...] = 0
-        return rest, part
+        return footprint.blanked(g), footprint.read(g).copy()
 
     def rule_on_tensors(g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
         part = _part(footprint, g)
         if edges[0] is None:
             return None, part
-        return g - _embedded(footprint, part), part
+        return _blanked(footprint, g), part
 
     base._edge = _ViewNode(
         "torch::autograd::CopySlices", (base._edge, node), base._array.shape, base._type, rule,
@@ -342,6 +344,14 @@ def _part(footprint: _Footprint, tensor: Tensor) -> Tensor:
     return _linear(
         tensor, footprint.read(tensor._array), lambda g: _embedded(footprint, g),
         footprint.embedded,
+    )  # fmt: skip
+
+
+def _blanked(footprint: _Footprint, tensor: Tensor) -> Tensor:
+    """`_Footprint.blanked` on tensors, recorded. (A difference would make NaN of infinity.)"""
+    return _linear(
+        tensor, footprint.blanked(tensor._array), lambda g: _blanked(footprint, g),
+        footprint.blanked,
     )  # fmt: skip
 
 
