@@ -107,7 +107,17 @@ def tensor(
     kind = _type(dtype, device, found)
     if array.dtype.kind == "c" and not kind.dtype.is_complex:
         raise RuntimeError(f"value cannot be converted to type {kind.dtype} without overflow")
-    array = array.astype(kind.array_dtype)
+    given, array = array, array.astype(kind.array_dtype)
+    if (
+        kind.dtype.category == 1
+        and given.size
+        and (given != array).any()
+        and given.dtype.kind in "iu"
+    ):
+        raise RuntimeError(
+            f"value cannot be converted to type {kind.dtype.name} without overflow: "
+            f"{kind.dtype} cannot hold all of the values given"
+        )
     return _finish(kind.xp.from_host(array, kind.device.index), kind, requires_grad)
 
 

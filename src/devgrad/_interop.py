@@ -194,7 +194,7 @@ def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
             "https://github.com/pytorch/pytorch/pull/103001. This tensor was computed by "
             f"{self.grad_fn!r}: deepcopy x.detach()"
         )
-    made = _made(type(self), self._array.copy(), self._type, self.requires_grad)
+    made = _made(type(self), self._array.copy(order="K"), self._type, self.requires_grad)
     memo[id(self)] = made
     if self._grad is not None:
         made._grad = copy.deepcopy(self._grad, memo)

@@ -9,7 +9,7 @@ from typing import Any
 from ._creation import _complex_if, _finish, _into, _type, as_size
 from ._tensor import Tensor, wrap
 from .autograd._modes import mode
-from .device import CPU, DTYPES, Device, DType, MersenneTwister, TensorType
+from .device import CPU, DTYPES, Device, DType, MersenneTwister, TensorType, resolve
 from .ops._inplace import any_requires_grad, bump, check_inplace
 
 __all__ = [
@@ -29,7 +29,7 @@ class Generator:
 
     def __init__(self, device: Device | str = "cpu") -> None:
         # The stream runs on the host whatever the device: the same numbers everywhere.
-        self.device = Device(device)
+        self.device = resolve(device)
         self._stream = MersenneTwister()
 
     def manual_seed(self, seed: int) -> Generator:
@@ -132,7 +132,10 @@ def _floating(name: str) -> Any:
         requires_grad: bool = False, pin_memory: bool = False, **names: Any,
     ) -> Tensor:  # fmt: skip
         if "size" in names:
-            size = (names["size"],)
+            size = (names.pop("size"),)
+        names.pop("memory_format", None)
+        if names:
+            raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(names))}'")
         shape = as_size(size, name)
         kind = _type(dtype, device, None if out is None else out.dtype)
         if not kind.floating:

@@ -29,6 +29,12 @@ def _sequence(x: Any) -> Sequence[Any]:
     return x if isinstance(x, (tuple, list)) else (x,)
 
 
+def _check_tensors(function: str, values: Sequence[Any], what: str) -> None:
+    for value in values:
+        if value is not None and not hasattr(value, "_edge"):
+            raise TypeError(f"{function}(): {what} must be Tensors, not {type(value).__name__}")
+
+
 def _one(output: Any) -> Any:
     """An array of ones like ``output``, which has one element. (`ones` is slow for so little.)"""
     kind = output._type
@@ -137,6 +143,8 @@ def backward(
                 x._accumulate(g if create_graph else g._array, False)
         return
     gradients = [None] * len(outputs) if gradients is None else _sequence(gradients)
+    _check_tensors("backward", outputs, "tensors")
+    _check_tensors("backward", gradients, "gradients")
     on_tensors = bool(create_graph)
     roots = _root_gradients(outputs, gradients, on_tensors)
     if create_graph:
@@ -217,6 +225,8 @@ def grad(
     if not inputs:
         raise ValueError("grad requires non-empty inputs.")
     gradients = [None] * len(outputs) if grad_outputs is None else _sequence(grad_outputs)
+    _check_tensors("grad", [*outputs, *inputs], "outputs and inputs")
+    _check_tensors("grad", gradients, "grad_outputs")
     on_tensors = bool(create_graph)
     roots = _root_gradients(outputs, gradients, on_tensors)
     edges = _input_edges(inputs)

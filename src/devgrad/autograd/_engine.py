@@ -57,8 +57,8 @@ def run(
     # rank -> [node, gradient so far, whether that is an array that nobody else holds]
     pending: dict[int, list[Any]] = {}
     released: Released | None = None
-    node: Any = None
     arrived: Any = None
+    fresh = False  # whether `grads` were made by a rule just now
     edges: Any
     grads: Any
     edges, grads = zip(*roots, strict=True)
@@ -75,7 +75,7 @@ def run(
             if rank not in pending:
                 # A rule may pass on the array that it was given, or a view: those are shared, as
                 # the roots' are. Only what it made itself, or a sum that we made, is ours.
-                ours = not on_tensors and g is not arrived and g.base is None and node is not None
+                ours = fresh and g is not arrived and g.base is None
                 pending[rank] = [edge, g, ours]
                 heappush(waiting, rank)
                 continue
@@ -103,8 +103,10 @@ def run(
             break
         edges = node.edges if only is None else _wanted(node.edges, only)
         grads = node.vjp_on_tensors(arrived, edges) if on_tensors else node.vjp(arrived, edges)
+        fresh = not on_tensors
         if node.hooks is not None:
             grads = _run_hooks(node, grads, arrived, arithmetic)
+            fresh = False  # a hook may have kept them
         if not keep and node.releases and node.saved:
             if released is None:
                 released = Released(user_line())
@@ -142,8 +144,25 @@ def _run_prehooks(node: Node, g: Any, arithmetic: Arithmetic) -> Any:
             continue
         answer = hook(arithmetic.wrap(parts[index], types[index]))
         if answer is not None:
-            parts[index] = arithmetic.unwrap(answer)
+            parts[index] = _replacement(hook, answer, parts[index], types[index], arithmetic)
     return parts[0] if node.outputs is None else parts
+
+
+def _replacement(hook: Any, answer: Any, part: Any, kind: Any, arithmetic: Arithmetic) -> Any:
+    """What a hook returned in place of a gradient, if it may stand there."""
+    name = getattr(hook, "__name__", repr(hook))
+    if not hasattr(answer, "_array"):
+        raise TypeError(f"expected Variable, but hook '{name}' returned {type(answer).__name__}")
+    if answer._array.shape != part.shape:
+        raise RuntimeError(
+            f"hook '{name}' has changed the size of value: from {list(part.shape)} to "
+            f"{list(answer._array.shape)}"
+        )
+    if answer._type is not kind:
+        raise RuntimeError(
+            f"hook '{name}' has changed the type of value (was {kind} got {answer._type})"
+        )
+    return arithmetic.unwrap(answer)
 
 
 def _run_hooks(node: Node, grads: Any, g: Any, arithmetic: Arithmetic) -> Any:

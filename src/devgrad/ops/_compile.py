@@ -52,6 +52,7 @@ def build(op: Op, operator: bool) -> None:
     target.__kwdefaults__ = {p.name: p.default for p in op.parameters if p.keyword_only}
     if not operator:
         target.__kwdefaults__["out"] = None
+    if not operator or not op.source:
         op.source = source
     if op.rules:
         op.node_class.vjp = made["vjp"]  # type: ignore[attr-defined]
@@ -83,7 +84,10 @@ def _signature(op: Op, operator: bool) -> str:
     for p in op.parameters:
         if p.keyword_only and "*" not in parts:
             parts.append("*")
-        parts.append(p.name if p.default is REQUIRED else f"{p.name}={p.default!r}")
+        # The defaults written are for the reader; `build` puts the declared objects in.
+        literal = isinstance(p.default, (bool, int, str, type(None)))
+        written = repr(p.default) if literal else "..."
+        parts.append(p.name if p.default is REQUIRED else f"{p.name}={written}")
     if not operator:
         parts += [] if "*" in parts else ["*"]
         parts.append("out=None")
@@ -197,9 +201,9 @@ def _operands(op: Op, operator: bool) -> list[str]:
         lines += [
             # A number that was met before, beside a floating-point tensor: see `promote`.
             f"    elif isinstance({first}, Tensor) and {second}.__class__ in real_number "
-            f"and {second} in {first}._type.numbers:",
+            f"and (number := {first}._type.numbers.get({second})) is not None:",
             f"        kind = {first}._type",
-            f"        {second} = kind.numbers[{second}]",
+            f"        {second} = number",
             *[f"        array_{n} = {n}._array" for n in names],
         ]
     lines += ["    else:"]

@@ -81,14 +81,14 @@ def modified(node: Node, array: Any, version: list[Any], expected: int, name: st
     edge = node.edge_of(name)
     source = ""
     if name == "out":
-        source = f", which is output 0 of {title.removesuffix('Backward0')}"
+        source = f", which is output 0 of {title.removesuffix('Backward0')},"
     elif edge is not None and edge.node.__class__ is not AccumulateGrad:
         origin = edge.node.name().removesuffix("Backward0")
-        source = f", which is output {edge.index} of {origin}"
+        source = f", which is output {edge.index} of {origin},"
     changed = line_of(version[1])
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: [{kind} {shape}]{source}, is at version {version[0]}; expected version "
+        f"operation: [{kind} {shape}]{source} is at version {version[0]}; expected version "
         f"{expected} instead. Hint: enable anomaly detection to find the operation that failed to "
         "compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False). "
         f"The derivative of {title} needs {name!r} as it was at {node.where()}, where it was "

@@ -204,6 +204,10 @@ class Op:
             names = () if rule is None else rule.__code__.co_varnames[1 : rule.__code__.co_argcount]
             self.rules[name] = (rule, names)
         order = [p.name for p in self.parameters]
+        known = {*order, *self.output_names, *(f"{n}_shape" for n in order)}
+        for name, (_, names) in self.rules.items():
+            unknown = set(names) - known
+            assert not unknown, f"{self.name}.vjp: the rule of {name!r} asks for {unknown}"
         assert set(rules) <= set(order), f"{self.name}.vjp names {set(rules) - set(order)}"
         self.edge_names = tuple(n for n in order if n in self.rules)
         asked = [n for name in self.edge_names for n in self.rules[name][1]]
