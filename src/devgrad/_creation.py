@@ -19,6 +19,7 @@ from .device import (
     get_default_dtype,
     resolve,
 )
+from .ops._promotion import moved
 
 __all__ = [
     "arange", "as_tensor", "asarray", "empty", "empty_like", "empty_strided", "eye", "from_dlpack",
@@ -187,14 +188,8 @@ def _find_ragged(data: Any, dim: int = 0) -> None:
 
 def _moved(array: Any, source: TensorType, kind: TensorType, *, copy: bool) -> Any:
     """The array on the device and in the dtype of ``kind``; itself, if it may and is."""
-    if source.device is not kind.device:
-        array = kind.xp.from_host(source.xp.to_host(array), kind.device.index)
-        copy = False
-    if array.dtype is not kind.array_dtype:
-        if array.dtype.kind == "c" and not kind.dtype.is_complex:
-            array = array.real
-        return array.astype(kind.array_dtype)
-    return array.copy() if copy else array
+    made = moved(array, source, kind)
+    return made.copy() if copy and made is array else made
 
 
 def _from_array(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from ..device import user_stacklevel
 from ._engine import Arithmetic, leads_to, run
 from ._fit import fit_array
 from ._graph import Edge
 from ._modes import mode
-from ._provenance import INTERNAL
 
 __all__ = ["arithmetic", "backward", "grad"]
 
@@ -148,7 +147,7 @@ def backward(
     on_tensors = bool(create_graph)
     roots = _root_gradients(outputs, gradients, on_tensors)
     if create_graph:
-        warnings.warn(_CREATE_GRAPH, UserWarning, stacklevel=_user_stacklevel())
+        warnings.warn(_CREATE_GRAPH, UserWarning, stacklevel=user_stacklevel())
     keep = create_graph if retain_graph is None else retain_graph
     _run(roots, on_tensors, keep)
 
@@ -161,14 +160,6 @@ def _run(roots: Any, on_tensors: bool, keep: bool, **options: Any) -> None:
         run(roots, arithmetic["tensors" if on_tensors else "arrays"], keep=keep, **options)
     finally:
         mode.grad = before
-
-
-def _user_stacklevel() -> int:
-    """The stacklevel for warnings.warn, called in our caller, that names the user's line."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and INTERNAL[frame.f_code.co_filename]:
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 _CREATE_GRAPH = (

@@ -17,6 +17,7 @@ from ._device import (
     set_current_cuda_index,
     set_default_device,
     set_device_fallback,
+    user_stacklevel,
 )
 from ._dtype import (
     DTYPES,
@@ -36,4 +37,5 @@ __all__ = [
     "cuda_problem", "current_cuda_index", "device_of_array", "dtype_of_array", "dtype_of_number",
     "get_default_device", "get_default_dtype", "install", "promote_types", "quiet", "resolve",
     "set_current_cuda_index", "set_default_device", "set_default_dtype", "set_device_fallback",
+    "user_stacklevel",
 ]  # fmt: skip

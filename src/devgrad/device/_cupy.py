@@ -19,12 +19,6 @@ def _from_host(array: Any, index: int) -> Any:
         return cupy.asarray(array)
 
 
-def _memory_of(array: Any) -> Any:
-    """The 0-d array at the start of the memory block that ``array`` lies in."""
-    memory = cupy.cuda.MemoryPointer(array.data.mem, 0)
-    return cupy.ndarray((), array.dtype, memptr=memory)
-
-
 def storage(array: Any) -> tuple[int, int]:
     """Where ``array`` begins in its block of memory, and that block's size, in elements."""
     memory = array.data.mem

@@ -245,12 +245,12 @@ def _fall_back(wanted: Device, reason: object) -> Device:
             text + "The CPU is used instead, and x.device says so; DEVGRAD_DEVICE_FALLBACK=error "
             "makes this an error.",
             UserWarning,
-            stacklevel=_user_stacklevel(),
+            stacklevel=user_stacklevel(),
         )
     return CPU
 
 
-def _user_stacklevel() -> int:
+def user_stacklevel() -> int:
     """The stacklevel for warnings.warn, called in our caller, that names the user's line."""
     package = os.path.dirname(os.path.dirname(__file__))
     level, frame = 1, sys._getframe(1)

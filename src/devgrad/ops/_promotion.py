@@ -185,9 +185,13 @@ def operand_fallback(op: Op, operands: tuple[Any, ...]) -> Any:
 
 def as_type(x: Tensor, kind: TensorType) -> Any:
     """The array of ``x``, moved and cast to ``kind``."""
-    array = x._array
-    if x._type.device is not kind.device:
-        array = kind.xp.from_host(x._type.xp.to_host(array), kind.device.index)
+    return moved(x._array, x._type, kind)
+
+
+def moved(array: Any, source: TensorType, kind: TensorType) -> Any:
+    """An array of type ``source``, moved and cast to ``kind``; itself, if it is so already."""
+    if source.device is not kind.device:
+        array = kind.xp.from_host(source.xp.to_host(array), kind.device.index)
     if array.dtype is not kind.array_dtype:
         if array.dtype.kind == "c" and not kind.dtype.is_complex:
             array = array.real

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from .._tensor import Tensor, constant
-from ..device._device import _user_stacklevel as user_stacklevel
+from ..device import user_stacklevel
 from ._along import (
     check_nonempty,
     check_tensor,
