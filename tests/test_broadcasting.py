@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from placement import numpy_of, placed, share_memory
 
 import devgrad
 
@@ -47,21 +48,21 @@ def summed_to(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def test_values_and_gradients(shapes: Any, name: str) -> None:
     (a, b), operation = shapes.input_shapes, OPERATIONS[name]
     xs, ys = operand(a, 1), operand(b, 2)
-    x = devgrad.from_numpy(xs.copy()).requires_grad_()
-    y = devgrad.from_numpy(ys.copy()).requires_grad_()
+    x = placed(devgrad, xs).requires_grad_()
+    y = placed(devgrad, ys).requires_grad_()
     z = operation(x, y)
     assert tuple(z.shape) == shapes.result_shape
-    np.testing.assert_allclose(z.detach().numpy(), operation(xs, ys))
+    np.testing.assert_allclose(numpy_of(z), operation(xs, ys))
     v = operand(z.shape, 3)
-    z.backward(devgrad.from_numpy(v.copy()))
+    z.backward(placed(devgrad, v))
     slopes = {
         "add": (v, v), "sub": (v, -v), "mul": (v * ys, v * xs), "div": (v / ys, -v * xs / ys**2)
     }[name]  # fmt: skip
     for leaf, slope in zip((x, y), slopes, strict=True):
         assert leaf.grad.shape == leaf.shape
         expected = summed_to(np.broadcast_to(slope, z.shape), tuple(leaf.shape))
-        np.testing.assert_allclose(leaf.grad.numpy(), expected, atol=1e-12)
-    assert not np.shares_memory(x.grad.numpy(), y.grad.numpy())
+        np.testing.assert_allclose(numpy_of(leaf.grad), expected, atol=1e-12)
+    assert not share_memory(x.grad, y.grad)
 
 
 @needs_torch
@@ -70,13 +71,13 @@ def test_values_and_gradients(shapes: Any, name: str) -> None:
 def test_second_order_is_pytorchs(shapes: Any, name: str) -> None:
     found = []
     for lib in (devgrad, torch):
-        x = lib.from_numpy(operand(shapes.input_shapes[0], 1)).requires_grad_()
-        y = lib.from_numpy(operand(shapes.input_shapes[1], 2)).requires_grad_()
+        x = placed(lib, operand(shapes.input_shapes[0], 1)).requires_grad_()
+        y = placed(lib, operand(shapes.input_shapes[1], 2)).requires_grad_()
         z = OPERATIONS[name](x * x, y * y)
         first = lib.autograd.grad(z, [x, y], lib.ones_like(z.detach()), create_graph=True)
-        weights = [lib.from_numpy(operand(tuple(g.shape), 5 + i)) for i, g in enumerate(first)]
+        weights = [placed(lib, operand(tuple(g.shape), 5 + i)) for i, g in enumerate(first)]
         second = lib.autograd.grad(first, [x, y], weights)
-        found.append([g.detach().numpy() for g in (*first, *second)])
+        found.append([numpy_of(g) for g in (*first, *second)])
     for ours, theirs in zip(*found, strict=True):
         assert ours.shape == theirs.shape
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
@@ -89,7 +90,7 @@ def test_second_order_is_pytorchs(shapes: Any, name: str) -> None:
 def test_any_two_shapes_meet_or_are_refused_as_in_torch(a: Any, b: Any) -> None:
     outcomes = []
     for lib in (devgrad, torch):
-        x, y = lib.from_numpy(operand(a, 1)), lib.from_numpy(operand(b, 2))
+        x, y = placed(lib, operand(a, 1)), placed(lib, operand(b, 2))
         try:
             outcomes.append(tuple((x * y).shape))
         except RuntimeError as error:
@@ -103,17 +104,17 @@ def test_any_two_shapes_meet_or_are_refused_as_in_torch(a: Any, b: Any) -> None:
 def test_in_place_takes_what_broadcasts_to_it(shapes: Any, recorded: bool) -> None:
     outcomes = []
     for lib in (devgrad, torch):
-        leaf = lib.from_numpy(operand(shapes.input_shapes[0], 1)).requires_grad_(recorded)
-        y = lib.from_numpy(operand(shapes.input_shapes[1], 2)).requires_grad_(recorded)
+        leaf = placed(lib, operand(shapes.input_shapes[0], 1)).requires_grad_(recorded)
+        y = placed(lib, operand(shapes.input_shapes[1], 2)).requires_grad_(recorded)
         x = leaf * 1
         try:
             x.mul_(y)
         except RuntimeError as error:
-            outcomes.append([str(error).split(". ")[0], x.detach().numpy().tolist()])
+            outcomes.append([str(error).split(". ")[0], numpy_of(x).tolist()])
             continue
-        outcome: list[Any] = [x.detach().numpy().tolist()]
+        outcome: list[Any] = [numpy_of(x).tolist()]
         if recorded:
             x.backward(lib.ones_like(x.detach()))
-            outcome += [leaf.grad.numpy().tolist(), np.round(y.grad.numpy(), 12).tolist()]
+            outcome += [numpy_of(leaf.grad).tolist(), np.round(numpy_of(y.grad), 12).tolist()]
         outcomes.append(outcome)
     assert str(outcomes[0]) == str(outcomes[1])

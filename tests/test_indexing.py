@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from placement import numpy_of
 
 import devgrad
 
@@ -90,18 +91,18 @@ def test_reading(case: Any) -> None:
     (second,) = devgrad.autograd.grad((g * g).sum(), x)
     if torch is None:
         if not _numpy_differs(items):
-            np.testing.assert_array_equal(y.detach().numpy(), _values(shape)[items])
+            np.testing.assert_array_equal(numpy_of(y), _values(shape)[items])
         return
     tx = torch.tensor(_values(shape), requires_grad=True)
     ty = tx[_index(torch, items)]
     assert tuple(y.shape) == tuple(ty.shape)
-    np.testing.assert_array_equal(y.detach().numpy(), ty.detach().numpy())
+    np.testing.assert_array_equal(numpy_of(y), numpy_of(ty))
     assert y._is_view() == ty._is_view()
     assert y.grad_fn.name() == ty.grad_fn.name()
     (tg,) = torch.autograd.grad((ty * ty * torch.tensor(weights)).sum(), tx, create_graph=True)
-    np.testing.assert_allclose(g.detach().numpy(), tg.detach().numpy(), rtol=1e-12)
+    np.testing.assert_allclose(numpy_of(g), numpy_of(tg), rtol=1e-12)
     (tsecond,) = torch.autograd.grad((tg * tg).sum(), tx)
-    np.testing.assert_allclose(second.numpy(), tsecond.numpy(), rtol=1e-12)
+    np.testing.assert_allclose(numpy_of(second), numpy_of(tsecond), rtol=1e-12)
 
 
 @settings(max_examples=50, deadline=None)
@@ -110,11 +111,11 @@ def test_view_shares_memory(case: Any) -> None:
     shape, items = case
     x = devgrad.tensor(_values(shape))
     y = x[_index(devgrad, items)]
-    before = x.numpy().copy()
+    before = numpy_of(x)
     y += 100
     basic = not any(isinstance(i, np.ndarray) and (i.ndim or i.dtype == bool) for i in items)
     assert y._is_view() is basic
-    changed = int((x.numpy() != before).sum())
+    changed = int((numpy_of(x) != before).sum())
     assert changed == (y.numel() if basic else 0)
 
 
@@ -141,11 +142,11 @@ def test_writing(case: Any, how: str, recorded: bool) -> None:
         x = leaf * 1
         x[_index(library, items)] = -7 if how == "number" else v
         if not recorded:
-            return [x.numpy()]
+            return [numpy_of(x)]
         weights = library.tensor(np.cos(_values(shape)))
         wanted = [leaf] if how == "number" else [leaf, v]
         grads = library.autograd.grad((x * x * weights).sum(), wanted)
-        return [x.detach().numpy(), *[g.numpy() for g in grads]]
+        return [numpy_of(x), *[numpy_of(g) for g in grads]]
 
     if judge is np and how == "number":
         values = np.array(-7.0)
@@ -198,18 +199,26 @@ ERRORS: list[tuple[Any, type[Exception], str]] = [
     (lambda t, x: x.index_put_((t.tensor(LONG),), t.tensor(1.0)),
      IndexError, "index 5 is out of bounds"),
 ]  # fmt: skip
+# These positions are elements of a tensor, or of a list that becomes one.
+UNSEEN_ON_CUDA = {
+    i for i, (_, _, phrase) in enumerate(ERRORS)
+    if ("index 5" in phrase or "out of range" in phrase) and i not in (0, 10)
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("number", range(len(ERRORS)))
-def test_errors_come_before_changes(number: int) -> None:
+def test_errors_come_before_changes(number: int, device: str) -> None:
     call, error, phrase = ERRORS[number]
+    if device == "cuda" and number in UNSEEN_ON_CUDA:
+        pytest.skip("to see the values of an index the host would have to wait for the device")
     for library in [devgrad] if torch is None else [devgrad, torch]:
         x = library.ones(2, 3)
         with pytest.raises(error) as caught:
             call(library, x)
-        assert str(caught.value).startswith(phrase)
+        title = "torch.cuda.FloatTensor" if x.is_cuda else "torch.FloatTensor"
+        assert str(caught.value).startswith(phrase.replace("torch.FloatTensor", title))
         if library is devgrad:  # PyTorch has written up to the bad index by then
-            assert (x.numpy() == 1).all()
+            assert (numpy_of(x) == 1).all()
 
 
 def test_scatter_add_counts_every_repetition() -> None:
@@ -220,7 +229,7 @@ def test_scatter_add_counts_every_repetition() -> None:
         (g,) = devgrad.autograd.grad(x[devgrad.tensor(i)], x, devgrad.tensor(v))
         wanted = np.zeros((rows, width))
         np.add.at(wanted, i, v)
-        np.testing.assert_allclose(g.numpy(), wanted)
+        np.testing.assert_allclose(numpy_of(g), wanted)
 
 
 def test_index_changed_after_use_is_noticed() -> None:

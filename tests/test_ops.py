@@ -21,6 +21,7 @@ import op_samples
 import pytest
 from gradcheck import Kink, check_gradient, random_like
 from op_samples._base import Row, Sample
+from placement import bare, host, is_array, numpy_of, placed, share_memory
 
 import devgrad
 from devgrad.autograd._graph import Node
@@ -83,14 +84,6 @@ def arrays_in(x: Any) -> list[np.ndarray]:
     return found
 
 
-def numpy_of(x: Any) -> np.ndarray:
-    """A copy of what the tensor holds."""
-    x = x.detach()
-    if torch is not None and isinstance(x, torch.Tensor):
-        return np.array(x.numpy(force=True))
-    return np.array(x.numpy())
-
-
 class Call:
     """A sample made ready in one library: its tensors, its leaves, its result."""
 
@@ -107,7 +100,7 @@ class Call:
         def tensor(array: np.ndarray) -> Any:
             nonlocal count
             expandable = expand and array.ndim and array.shape[0] > 1
-            x = lib.from_numpy(array[:1].copy() if expandable else array)
+            x = placed(lib, array[:1].copy() if expandable else array)
             if grad and array.dtype.kind in "fc":
                 count += 1
                 if only is None or only == count:
@@ -131,7 +124,7 @@ class Call:
         """Random gradients, the same in either library, for the outputs that require grad."""
         rng = np.random.default_rng(seed)
         return [
-            self.lib.from_numpy(random_like(numpy_of(y), rng))
+            placed(self.lib, random_like(numpy_of(y), rng))
             for y in self.outputs
             if y.requires_grad
         ]
@@ -323,7 +316,7 @@ def first_and_second(
     rng = np.random.default_rng(11)
     gradients = [zero_if_none(g, x, lib) for g, x in zip(found, call.leaves, strict=True)]
     again = [g for g in gradients if g.requires_grad]
-    weights = [lib.from_numpy(random_like(numpy_of(g), rng)) for g in gradients]
+    weights = [placed(lib, random_like(numpy_of(g), rng)) for g in gradients]
     if again:
         inputs = [*call.leaves, *cotangents]
         deeper = lib.autograd.grad(
@@ -445,7 +438,7 @@ def _check_numerically(row: Row, sample: Sample, order: str) -> None:
         check_gradient(value, floats, found)
         return
 
-    v = [devgrad.from_numpy(c).requires_grad_() for c in cotangents]
+    v = [placed(devgrad, c).requires_grad_() for c in cotangents]
     gradients = [
         zero_if_none(g, x, devgrad)
         for g, x in zip(call.gradients(create_graph=True, cotangents=v), call.leaves, strict=True)
@@ -459,7 +452,7 @@ def _check_numerically(row: Row, sample: Sample, order: str) -> None:
         deeper = devgrad.autograd.grad(
             [gradients[i] for i in recorded],
             inputs,
-            [devgrad.from_numpy(weights[i]) for i in recorded],
+            [placed(devgrad, weights[i]) for i in recorded],
             allow_unused=True,
         )
     found = [numpy_of(zero_if_none(g, x, devgrad)) for g, x in zip(deeper, inputs, strict=True)]
@@ -468,7 +461,7 @@ def _check_numerically(row: Row, sample: Sample, order: str) -> None:
         # As a function of the inputs and of the cotangents, which a second derivative has too.
         again = Call(devgrad, row, at(point[: len(floats)]), grad=True)
         again.run()
-        given = [devgrad.from_numpy(c) for c in point[len(floats) :]]
+        given = [placed(devgrad, c) for c in point[len(floats) :]]
         first = again.gradients(cotangents=given)
         return float(
             sum(
@@ -515,11 +508,6 @@ def test_method_is_the_function(row: Row) -> None:
             same(y, z, row, f"sample {number}")
 
 
-def version(x: Any) -> int:
-    found = x._version
-    return int(found[0] if isinstance(found, list) else found)
-
-
 @needs_torch
 @each_row
 def test_in_place(row: Row) -> None:
@@ -550,17 +538,17 @@ def _in_place(row: Row, name: str, sample: Sample, what: str, grad: bool = True)
         call = Call(lib, row, sample, grad=grad)
         x = call.args[0]
         target = x * 1 if x.dtype != lib.bool else x
-        before = version(target)
+        before = target._version
         kept = numpy_of(target)
         try:
             y = getattr(target, f"{name}_")(*call.args[1:], **call.kwargs)
         except Exception:
             if lib is devgrad:  # PyTorch may notice only half-way
                 np.testing.assert_array_equal(numpy_of(target), kept, err_msg="changed it")
-                assert version(target) == before, "a refused call raised the version"
+                assert target._version == before, "a refused call raised the version"
             raise
         assert y is target
-        assert version(target) > before, "the version was not raised"
+        assert target._version > before, "the version was not raised"
         call.outputs = [y]
         gradients = call.gradients()
         if grad and x.requires_grad and x.is_leaf:
@@ -684,8 +672,8 @@ def nodes_of(outputs: Sequence[Any]) -> list[Node]:
     return list(found.values())
 
 
-def saved_arrays(x: Any) -> Iterator[np.ndarray]:
-    if isinstance(x, np.ndarray):
+def saved_arrays(x: Any) -> Iterator[Any]:
+    if is_array(x):
         yield x
     elif isinstance(x, (tuple, list)):
         for part in x:
@@ -693,8 +681,8 @@ def saved_arrays(x: Any) -> Iterator[np.ndarray]:
 
 
 def cotangent_of(node: Node, rng: np.random.Generator) -> Any:
-    def one(shape: Any, kind: Any) -> np.ndarray:
-        return random_like(np.empty(shape, kind.array_dtype), rng)
+    def one(shape: Any, kind: Any) -> Any:
+        return bare(random_like(np.empty(shape, kind.array_dtype), rng))
 
     if node.outputs is None:
         return one(node.shape, node.tensor_type)
@@ -743,14 +731,16 @@ def test_rules_leave_saved_tensors_alone(row: Row) -> None:
             if not hasattr(node, "op") and not node.edges:
                 continue
             g = cotangent_of(node, rng)
-            kept = [np.copy(a) for a in saved_arrays([g])]
+            kept = [host(a) for a in saved_arrays([g])]
             for grad in saved_arrays(list(node.vjp(g, node.edges))):
                 for saved in saved_arrays(node.saved):
-                    assert not np.shares_memory(grad, saved), (
+                    assert not share_memory(grad, saved), (
                         f"sample {number}: {node.name()} gives out memory of a saved tensor"
                     )
             for a, b in zip(saved_arrays([g]), kept, strict=True):
-                np.testing.assert_array_equal(a, b, err_msg=f"{node.name()} changed its gradient")
+                np.testing.assert_array_equal(
+                    host(a), b, err_msg=f"{node.name()} changed its gradient"
+                )
         call.gradients()
         for x, was in zip(call.tensors, before, strict=True):
             np.testing.assert_array_equal(numpy_of(x), was, err_msg=f"sample {number}: input")
@@ -852,10 +842,10 @@ def _base_changed(x: Any, v: Any) -> Any:
 def bracketed(lib: Any, function: Callable[[Any, Any, Any], Any]) -> tuple[list[Any], list[Any]]:
     """The result with first and second derivatives; and all that carries nodes."""
     rng = np.random.default_rng(4)
-    x = lib.from_numpy(rng.normal(size=(3, 4))).requires_grad_()
-    v = lib.from_numpy(rng.normal(size=4)).requires_grad_()
+    x = placed(lib, rng.normal(size=(3, 4))).requires_grad_()
+    v = placed(lib, rng.normal(size=4)).requires_grad_()
     y = function(lib, x, v)
-    g = lib.from_numpy(rng.normal(size=tuple(y.shape))).requires_grad_()
+    g = placed(lib, rng.normal(size=tuple(y.shape))).requires_grad_()
     first = lib.autograd.grad(y, [x, v], g, create_graph=True, materialize_grads=True)
     found = [y, *first]
     recorded = [a for a in first if a.requires_grad]

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from placement import memory_of, numpy_of, placed, share_memory
 
 import devgrad
 
@@ -101,11 +102,11 @@ def apart(x: Any, target: Any) -> Any:
     PyTorch then refuses to change the target, or does not notice and gives whatever comes out;
     devgrad gives what the values before the change make.
     """
-    a, b = x.detach().numpy(), target.detach().numpy()
+    a, b = memory_of(x), memory_of(target)
     if expanded(b) and a.size == 1:  # to PyTorch a fill, which may meet an element twice
         return x.expand(*b.shape).clone()
-    same = a.shape == b.shape and a.strides == b.strides and a.ctypes.data == b.ctypes.data
-    return x if same or not np.shares_memory(a, b) else x.clone()
+    same = a.shape == b.shape and a.strides == b.strides and x.data_ptr() == target.data_ptr()
+    return x if same or not share_memory(x, target) else x.clone()
 
 
 class Machine:
@@ -123,7 +124,7 @@ class Machine:
         self.count += 1
         n = int(np.prod(shape))
         values = np.linspace(0.5, 1.5, n).reshape(shape) + 0.1 * self.count
-        self.tensors.append(self.lib.from_numpy(np.array(values)).requires_grad_(requires_grad))
+        self.tensors.append(placed(self.lib, np.array(values)).requires_grad_(requires_grad))
 
     def pick(self, n: int) -> Any:
         return self.tensors[-1 - n % len(self.tensors)]
@@ -161,7 +162,7 @@ class Machine:
             name, n, m = given
             x = self.pick(n)
             other = apart(self.pick(m), x)
-            if name == "copy_" and np.shares_memory(other.detach().numpy(), x.detach().numpy()):
+            if name == "copy_" and share_memory(other, x):
                 return  # a copy onto itself is nothing, which PyTorch's graph takes for a change
             getattr(x, name)(other)
         elif what == "in place alone":
@@ -177,7 +178,7 @@ class Machine:
             kind, n, m, a = given
             x = self.pick(n)
             value = apart(self.pick(m), x)
-            if np.shares_memory(value.detach().numpy(), x.detach().numpy()):
+            if share_memory(value, x):
                 value = value.clone()  # as for copy_
             if kind == "int":
                 x[a % max(x.shape[0], 1)] = value
@@ -186,7 +187,7 @@ class Machine:
             elif kind == "ellipsis":
                 x[..., a % 2] = value
             elif kind == "mask":
-                if expanded(x.detach().numpy()) or not x.numel():
+                if expanded(memory_of(x)) or not x.numel():
                     return  # nothing to change; deprecated in PyTorch, refused by devgrad
                 x[x.detach() > 1.0] = 0.25
             else:
@@ -194,10 +195,7 @@ class Machine:
         elif what == "requires_grad_":
             n, wanted = given
             x = self.pick(n)
-            memory = x.detach().numpy()
-            if any(
-                t is not x and np.shares_memory(t.detach().numpy(), memory) for t in self.tensors
-            ):
+            if any(t is not x and share_memory(t, x) for t in self.tensors):
                 return  # in PyTorch it makes all views of x require grad, and be leaves
             x.requires_grad_(wanted)
         elif what == "no_grad":
@@ -212,7 +210,7 @@ class Machine:
     def facts(self) -> list[dict[str, Any]]:
         found = []
         for x in self.tensors:
-            fact: dict[str, Any] = {"value": x.detach().numpy().copy()}
+            fact: dict[str, Any] = {"value": numpy_of(x)}
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
@@ -223,7 +221,7 @@ class Machine:
             except RuntimeError as error:
                 fact["error"] = str(error)[:FIRST_WORDS]
                 grad = None
-            fact["grad"] = None if grad is None else grad.detach().numpy().copy()
+            fact["grad"] = None if grad is None else numpy_of(grad)
             found.append(fact)
         return found
 
@@ -290,7 +288,7 @@ def run_both(program: list[tuple[Any, ...]]) -> None:
                     outcome = machine.lib.autograd.grad(
                         (x * 1.0).sum(), leaves, retain_graph=True, allow_unused=True
                     )
-                    outcome = [None if g is None else g.numpy() for g in outcome]
+                    outcome = [None if g is None else numpy_of(g) for g in outcome]
                 except RuntimeError as error:
                     outcome = error
             gradients.append(outcome)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from placement import numpy_of, placed
 
 import devgrad
 
@@ -87,7 +88,7 @@ def made(lib: Any, operand: Operand, value: int) -> Any:
     array = np.full((2,) if kind == "dims" else (), value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return lib.from_numpy(array.astype(what))
+        return placed(lib, array.astype(what))
 
 
 def text(operand: Operand) -> str:
@@ -141,7 +142,7 @@ def test_operands_of_every_kind_meet_as_in_torch(name: str, first: Operand) -> N
             wrong.append(f"{what}: {ours.dtype} {ours.shape}, in PyTorch {theirs.dtype}")
         elif str(theirs.dtype) == "torch.complex32":
             continue
-        elif not np.allclose(ours.numpy(), theirs.resolve_conj().numpy(), rtol=1e-3):
+        elif not np.allclose(numpy_of(ours), numpy_of(theirs.resolve_conj()), rtol=1e-3):
             wrong.append(f"{what}: {ours!r}, in PyTorch {theirs!r}")
     assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong[:12])
 
@@ -197,7 +198,7 @@ def test_gradients_have_the_dtype_of_their_operand(name: str, kinds: tuple[str, 
         for ours, theirs in zip(*found, strict=True):
             assert str(ours.dtype) == str(theirs.dtype), f"{a} {name} {b}"
             assert ours.shape == tuple(theirs.shape)
-            np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=2e-3)
+            np.testing.assert_allclose(numpy_of(ours), numpy_of(theirs), rtol=2e-3)
 
 
 def test_in_place_operations_do_not_change_the_dtype() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from placement import numpy_of, placed
 
 import devgrad
 
@@ -74,11 +75,11 @@ def outcome(lib: Any, program: str, second: bool) -> dict[str, Any] | str:
     rng = np.random.default_rng(1)
 
     def leaf(*shape: int) -> Any:
-        return lib.from_numpy(rng.standard_normal(shape)).requires_grad_()
+        return placed(lib, rng.standard_normal(shape)).requires_grad_()
 
     def leafc(*shape: int) -> Any:
         both = rng.standard_normal((2, *shape))
-        return lib.from_numpy(both[0] + 1j * both[1]).requires_grad_()
+        return placed(lib, both[0] + 1j * both[1]).requires_grad_()
 
     names: dict[str, Any] = {"torch": lib, "leaf": leaf, "leafc": leafc}
     found: dict[str, Any] = {}
@@ -86,9 +87,9 @@ def outcome(lib: Any, program: str, second: bool) -> dict[str, Any] | str:
         exec(program, names)
         total = 0
         for i, r in enumerate(names["R"]):
-            found[f"result {i}"] = r.detach().numpy().copy()
+            found[f"result {i}"] = numpy_of(r)
             found[f"grad_fn {i}"] = str(r.grad_fn and type(r.grad_fn).__name__)
-            factor = lib.from_numpy(np.random.default_rng(5).standard_normal(tuple(r.shape)))
+            factor = placed(lib, np.random.default_rng(5).standard_normal(tuple(r.shape)))
             part = (r * r * r.detach() * factor).sum() if second else (r * factor).sum()
             total = total + (part.real + 2 * part.imag if r.is_complex() else part)
         leaves = names["L"]
@@ -99,7 +100,7 @@ def outcome(lib: Any, program: str, second: bool) -> dict[str, Any] | str:
                 more = lib.autograd.grad(total, leaves, allow_unused=True)
                 grads = (*grads, *more)
         for i, g in enumerate(grads):
-            found[f"gradient {i}"] = None if g is None else g.detach().numpy()
+            found[f"gradient {i}"] = None if g is None else numpy_of(g)
     except RuntimeError as error:
         return str(error)
     return found
@@ -310,9 +311,9 @@ def test_resize_keeps_what_the_storage_holds() -> None:
 
 def test_to_returns_the_tensor_itself_if_nothing_changes() -> None:
     x = devgrad.ones(2)
-    assert x.to("cpu") is x and x.to(devgrad.float32) is x and x.to(x) is x and x.float() is x
+    assert x.to(x.device) is x and x.to(devgrad.float32) is x and x.to(x) is x and x.float() is x
     assert x.to(x, copy=True) is not x
-    assert x.type() == "torch.FloatTensor"
+    assert x.type() == "torch.cuda.FloatTensor" if x.is_cuda else "torch.FloatTensor"
     assert x.type("torch.DoubleTensor").dtype is devgrad.float64
 
 

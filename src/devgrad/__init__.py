@@ -8,15 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import _interop, autograd, cuda, linalg, nn, ops, special
+from . import _interop, autograd, cuda, linalg, ops, special
 from ._creation import *  # noqa: F403
 from ._creation import TENSOR_CLASSES as _TENSOR_CLASSES
 from ._info import finfo, iinfo
 from ._printing import set_printoptions
 from ._random import *  # noqa: F403
 from ._tensor import Size, Tensor
-from ._types import can_cast, is_complex, is_floating_point, is_tensor, numel, result_type
+from ._types import (
+    can_cast,
+    is_complex,
+    is_floating_point,
+    is_tensor,
+    numel,
+    result_type,
+    typename,
+)
 from ._version import __version__
+from .autograd._anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from .autograd._modes import (
     enable_grad,
     inference_mode,
@@ -28,6 +37,7 @@ from .autograd._modes import (
 from .device import DTYPES as _DTYPES
 from .device import Device as device
 from .device import DType as dtype
+from .device import OutOfMemoryError
 from .device import (
     get_default_device,
     get_default_dtype,
@@ -50,13 +60,19 @@ e = 2.718281828459045
 newaxis = None
 strided = "strided"
 
-if TYPE_CHECKING:
+_LAZY = ("nn", "optim", "utils")  # imported when first asked for: they take a while
 
-    def __getattr__(name: str) -> Any: ...
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        import importlib
+
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module 'devgrad' has no attribute '{name}'")
 
 
 __all__ = [
     name
-    for name in globals()
+    for name in (*globals(), *_LAZY)
     if not name.startswith("_") and name not in ("annotations", "ops", "TYPE_CHECKING", "Any")
 ]

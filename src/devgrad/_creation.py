@@ -1,10 +1,13 @@
-"""Making tensors: from data, from arrays without a copy, and filled by a rule."""
+"""Making tensors from data: from numbers, and from arrays without a copy."""
 
 from __future__ import annotations
 
 import warnings
 from typing import Any
 
+from . import _filling
+from ._filling import *  # noqa: F403  (the one module to look for creation in)
+from ._filling import as_dtype, as_size, chosen_type, fill, finished, new_method
 from ._tensor import Size, Tensor, wrap
 from .device import (
     CPU,
@@ -19,56 +22,28 @@ from .device import (
     get_default_dtype,
     resolve,
 )
+from .ops._arguments import NUMBERS, as_bool, explained, kind_name, wrong_argument
+from .ops._op import Number
 from .ops._promotion import moved
 
 __all__ = [
-    "arange", "as_tensor", "asarray", "empty", "empty_like", "empty_strided", "eye", "from_dlpack",
-    "from_numpy", "frombuffer", "full", "full_like", "linspace", "logspace", "ones", "ones_like",
-    "range", "scalar_tensor", "tensor", "zeros", "zeros_like",
+    *_filling.__all__, "as_tensor", "asarray", "from_dlpack", "from_numpy", "frombuffer",
+    "scalar_tensor", "tensor",
 ]  # fmt: skip
 
-_range = range
 _host: Any = CPU.xp
-
-_PYTHON_TYPES = {float: "float64", int: "int64", bool: "bool", complex: "complex128"}
-
-
-def as_dtype(dtype: Any) -> DType:
-    """A dtype, also from Python's ``float``, ``int``, ``bool`` and ``complex``."""
-    if isinstance(dtype, DType):
-        return dtype
-    if dtype in _PYTHON_TYPES:
-        return DTYPES[_PYTHON_TYPES[dtype]]
-    raise TypeError(f"argument 'dtype' must be torch.dtype, not {type(dtype).__name__}")
-
-
-def _type(dtype: Any, device: Any, default: DType | None = None) -> TensorType:
-    chosen = (default or get_default_dtype()) if dtype is None else as_dtype(dtype)
-    return resolve(device).types[chosen.array_dtype]
-
-
-def _finish(array: Any, kind: TensorType, requires_grad: bool) -> Tensor:
-    if requires_grad and not kind.floating:
-        raise RuntimeError(
-            "Only Tensors of floating point and complex dtype can require gradients: this one "
-            f"would have dtype {kind.dtype}. Give dtype=torch.float32, or write 2.0 for 2"
-        )
-    made = wrap(array, kind)
-    if requires_grad:
-        made.requires_grad = True
-    return made
-
 
 # --- from data --------------------------------------------------------------------------------
 
 
+@explained
 def tensor(
     data: Any,
     *,
     dtype: DType | None = None,
     device: Device | str | int | None = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
+    requires_grad: bool | None = False,
+    pin_memory: bool | None = False,
 ) -> Tensor:
     """A new leaf tensor that holds a copy of ``data``.
 
@@ -96,58 +71,72 @@ def tensor(
             "clone() or sourceTensor.detach().clone().requires_grad_(True), rather than "
             "torch.tensor(sourceTensor).",
             UserWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
-        kind = _type(dtype, data.device if device is None else device, data.dtype)
-        return _finish(_moved(data._array, data._type, kind, copy=True), kind, requires_grad)
+        kind = chosen_type(dtype, data.device if device is None else device, data.dtype)
+        return finished(_moved(data._array, data._type, kind, copy=True), kind, requires_grad)
     source = device_of_array(data)
     if source is not None:
         kind, array = _from_array(data, source, dtype, device, copy=True)
-        return _finish(array, kind, requires_grad)
+        return finished(array, kind, requires_grad)
     array, found = _from_sequence(data)
-    kind = _type(dtype, device, found)
-    if array.dtype.kind == "c" and not kind.dtype.is_complex:
-        raise RuntimeError(f"value cannot be converted to type {kind.dtype} without overflow")
+    kind = chosen_type(dtype, device, found)
+    if array.dtype.kind == "c" and kind.dtype.category in (1, 2):
+        raise TypeError(
+            f"must be real number, not complex: {kind.dtype} cannot hold complex numbers"
+        )
     given, array = array, array.astype(kind.array_dtype)
-    if (
-        kind.dtype.category == 1
-        and given.size
-        and (given != array).any()
-        and given.dtype.kind in "iu"
-    ):
+    if kind.dtype.category == 1 and _overflows(given, array):
         raise RuntimeError(
             f"value cannot be converted to type {kind.dtype.name} without overflow: "
             f"{kind.dtype} cannot hold all of the values given"
         )
-    return _finish(kind.xp.from_host(array, kind.device.index), kind, requires_grad)
+    return finished(kind.xp.from_host(array, kind.device.index), kind, requires_grad)
+
+
+def _overflows(given: Any, cast: Any) -> bool:
+    """Whether a number was beyond an integer dtype: it is not what it was, up to its fraction."""
+    if given.dtype.kind == "f":
+        return bool((~(abs(given - cast) < 1)).any())
+    return bool((given != cast).any())
 
 
 def _from_sequence(data: Any) -> tuple[Any, DType]:
-    """A host array of nested sequences of numbers, and the dtype that PyTorch gives it."""
+    """A host array of nested sequences of numbers, and the dtype that PyTorch gives it.
+
+    Raises:
+        ValueError: sequences are of unequal lengths, or an int is beyond 64 bits.
+        TypeError, RuntimeError: there is something else than numbers in them.
+    """
+    if not isinstance(data, (list, tuple, *NUMBERS)) and hasattr(data, "__getitem__"):
+        data = _unrolled(data)
     plain, tensors = _without_tensors(data)
     try:
         array = _host.array(plain)
     except ValueError:
-        _find_ragged(plain)
-        raise
-    if array.dtype.kind == "O" or array.dtype.kind == "u" and array.dtype.itemsize == 8:
-        first = _first_leaf(plain)
-        if isinstance(first, int):
-            raise ValueError("Overflow when unpacking long long")
-        raise TypeError(f"new(): invalid data type '{type(first).__name__}'")
-    if array.dtype.kind in "USMmV":
-        raise TypeError("new(): invalid data type 'str'")
+        array = None
+    if array is None or array.dtype.kind not in "biufc" or (
+        array.dtype.kind == "u" and array.dtype.itemsize == 8
+    ):  # fmt: skip
+        shape = _shape_of(plain)
+        _refuse(plain, shape)
+        array = _host.zeros(shape)  # an empty sequence came first: whatever follows does not count
     leaf = _first_leaf(plain)
+    found = dtype_of_array(array)
+    assert found is not None
     if array.size and hasattr(leaf, "dtype"):  # NumPy's own scalars keep their dtype
-        found = dtype_of_array(array)
-        assert found is not None
         return array, found
     if tensors:
-        found = dtype_of_array(array)
-        assert found is not None
         return array, get_default_dtype() if found.is_floating_point else found
     sample = {"b": True, "i": 1, "u": 1, "f": 1.0, "c": 1j}[array.dtype.kind]
     return array, get_default_dtype() if not array.size else dtype_of_number(sample)
+
+
+def _unrolled(data: Any) -> Any:
+    """A sequence of another class, ``range(3)``, as a list; itself if it is none."""
+    if isinstance(data, (str, bytes, dict)) or not hasattr(data, "__len__"):
+        return data
+    return [_unrolled(x) if hasattr(x, "__getitem__") else x for x in data]
 
 
 def _without_tensors(data: Any) -> tuple[Any, bool]:
@@ -167,23 +156,51 @@ def _first_leaf(data: Any) -> Any:
     return data
 
 
-def _find_ragged(data: Any, dim: int = 0) -> None:
-    if not isinstance(data, (list, tuple)) or not data:
+def _shape_of(data: Any) -> tuple[int, ...]:
+    """The shape of nested sequences, by the first of each, as PyTorch reads it."""
+    shape: tuple[int, ...] = ()
+    while isinstance(data, (list, tuple)):
+        shape = (*shape, len(data))
+        if not data:
+            break
+        data = data[0]
+    return shape
+
+
+def _refuse(data: Any, shape: tuple[int, ...], dim: int = 0) -> None:
+    """Raise PyTorch's error for the first thing in ``data`` that does not fit into ``shape``."""
+    if dim == len(shape):
+        _refuse_number(data, dim)
         return
-    first = data[0]
+    if not isinstance(data, (list, tuple)):
+        raise TypeError(f"not a sequence: expected one at dim {dim}, got {kind_name(data)}")
+    if len(data) != shape[dim]:
+        raise ValueError(
+            f"expected sequence of length {shape[dim]} at dim {dim} (got {len(data)})"
+        )
     for x in data:
-        if isinstance(first, (list, tuple)):
-            length = len(x) if isinstance(x, (list, tuple)) else None
-            if length is None:
-                raise TypeError(f"expected a sequence at dim {dim + 1}, got {type(x).__name__}")
-            if length != len(first):
-                raise ValueError(
-                    f"expected sequence of length {len(first)} at dim {dim + 1} (got {length})"
-                )
-        elif isinstance(x, (list, tuple)):
-            raise TypeError(f"only numbers were expected at dim {dim}, got a sequence")
-    for x in data:
-        _find_ragged(x, dim + 1)
+        _refuse(x, shape, dim + 1)
+
+
+def _refuse_number(x: Any, dim: int) -> None:
+    if isinstance(x, str):
+        if dim:
+            raise ValueError("too many dimensions 'str'")
+        raise TypeError("new(): invalid data type 'str'")
+    if isinstance(x, (list, tuple)):
+        raise TypeError(
+            f"'{kind_name(x)}' object cannot be interpreted as an integer: only numbers were "
+            f"expected at dim {dim}"
+        )
+    if isinstance(x, int) and not -(2**63) <= x < 2**63:
+        raise ValueError("Overflow when unpacking long long")
+    if not isinstance(x, NUMBERS) and dtype_of(x) is None:
+        raise RuntimeError(f"Could not infer dtype of {kind_name(x)}")
+
+
+def dtype_of(x: Any) -> DType | None:
+    """The dtype of one of the array libraries' numbers; None for anything else."""
+    return None if array_namespace(x) is None else dtype_of_array(x)
 
 
 def _moved(array: Any, source: TensorType, kind: TensorType, *, copy: bool) -> Any:
@@ -208,13 +225,14 @@ def _from_array(
             f"{array.dtype.type.__name__}. The only supported types are: float64, float32, "
             "float16, complex64, complex128, int64, int32, int16, int8, uint8, and bool."
         )
-    kind = _type(dtype, source if device is None and source is not CPU else device, own)
+    kind = chosen_type(dtype, source if device is None and source is not CPU else device, own)
     # Equal dtypes need not be the one object that we compare with.
     array = array.view(own.array_dtype) if array.dtype is not own.array_dtype else array
     return kind, _moved(array, source.types[own.array_dtype], kind, copy=copy)
 
 
-def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tensor:
+@explained
+def as_tensor(data: Any, dtype: DType | None = None, device: Device | str | int | None = None) -> Tensor:
     """A tensor of ``data``, without a copy where that is possible: arrays share their memory.
 
     >>> import devgrad, numpy
@@ -224,7 +242,7 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
     1.0
     """
     if isinstance(data, Tensor):
-        kind = _type(dtype, data.device if device is None else device, data.dtype)
+        kind = chosen_type(dtype, data.device if device is None else device, data.dtype)
         return data if kind is data._type else data.to(kind.device, kind.dtype)
     source = device_of_array(data)
     if source is not None:
@@ -239,13 +257,17 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Tens
 
 def _foreign(data: Any) -> Any:
     if hasattr(data, "__cuda_array_interface__"):
-        return resolve("cuda").xp.asarray(data)
+        # DLPack, where there is it too, tells the other library which stream will wait.
+        if hasattr(data, "__dlpack__"):
+            return _from_dlpack(data)
+        return resolve("cuda").xp.from_cuda_array(data)
     return _host.asarray(data)
 
 
+@explained
 def asarray(
-    obj: Any, *, dtype: DType | None = None, device: Any = None, copy: bool | None = None,
-    requires_grad: bool = False,
+    obj: Any, *, dtype: DType | None = None, device: Device | str | int | None = None, copy: bool | None = None,
+    requires_grad: bool | None = False,
 ) -> Tensor:  # fmt: skip
     """As `as_tensor`, or as `tensor` with ``copy=True``; ``copy=False`` refuses to copy."""
     if copy:
@@ -282,11 +304,31 @@ def from_numpy(ndarray: Any) -> Tensor:
     return wrap(array, kind)
 
 
-def from_dlpack(ext_tensor: Any) -> Tensor:
+_ON_CUDA = (2, 13)  # DLPack's numbers for CUDA's memory, and for that which the host shares
+
+
+def _from_dlpack(data: Any, copy: bool | None = None) -> Any:
+    """The array of NumPy or CuPy over the memory of another library's array."""
+    kind = int(data.__dlpack_device__()[0])
+    xp = resolve("cuda").xp if kind in _ON_CUDA else _host
+    return xp.from_dlpack(data) if copy is None else xp.from_dlpack(data, copy=copy)
+
+
+def from_dlpack(
+    ext_tensor: Any, *, device: Device | str | None = None, copy: bool | None = None
+) -> Tensor:
     """A tensor over the memory of another library's array, through DLPack.
 
+    What either library has started with the memory is done before the other goes on: a CUDA array's
+    producer is told our current stream.
+
+    Args:
+        ext_tensor: an array with ``__dlpack__``.
+        device: where the tensor is to be; elsewhere than the array is a copy.
+        copy: True copies in any case; False refuses to.
+
     Raises:
-        TypeError: it offers no DLPack.
+        TypeError: it offers no DLPack. ValueError: a copy is needed, and ``copy`` is False.
 
     >>> import devgrad, numpy
     >>> devgrad.from_dlpack(numpy.ones(2))
@@ -294,21 +336,62 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
     """
     if not hasattr(ext_tensor, "__dlpack_device__"):
         raise TypeError(f"{type(ext_tensor).__name__} has no __dlpack__: it cannot be shared")
-    kind = int(ext_tensor.__dlpack_device__()[0])
-    xp = resolve("cuda").xp if kind == 2 else _host  # 2 is kDLCUDA
-    return as_tensor(xp.from_dlpack(ext_tensor))
+    target = None if device is None else resolve(device)
+    if isinstance(ext_tensor, Tensor):
+        ext_tensor.__dlpack__()  # what refuses to be exported says so
+        made = ext_tensor.detach()
+    else:
+        made = as_tensor(_from_dlpack(ext_tensor))
+    if target is not None and target is not made.device:
+        if copy is False:
+            raise ValueError(
+                f"cannot move DLPack tensor from device {made.device} to {target} without copying. "
+                "Set copy=None or copy=True."
+            )
+        return made.to(target)
+    return made.clone() if copy else made
 
 
 def frombuffer(
-    buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0, requires_grad: bool = False
-) -> Tensor:
-    """A 1-dim tensor over the memory of an object with a buffer."""
+    buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0,
+    requires_grad: bool | None = False,
+) -> Tensor:  # fmt: skip
+    """A 1-dim tensor over the memory of an object with a buffer.
+
+    Raises:
+        ValueError: the object offers no buffer, or is too small.
+    """
+    try:
+        size = len(memoryview(buffer).cast("B"))
+    except TypeError:
+        raise ValueError("object does not implement Python buffer protocol.") from None
+    if size <= 0 or count == 0:
+        raise ValueError(
+            f"both buffer length ({size}) and count ({count}) must not be 0"
+        )
+    if not 0 <= offset < size:
+        raise ValueError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length "
+            f"({size} bytes) minus 1"
+        )
+    if count > 0 and offset + count * dtype.itemsize > size:
+        raise ValueError(
+            f"requested buffer length ({count} * {dtype.itemsize} bytes) after offset ({offset} "
+            f"bytes) must not be greater than actual buffer length ({size} bytes)"
+        )
+    if count < 0 and (size - offset) % dtype.itemsize:
+        raise ValueError(
+            f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a "
+            f"multiple of element size ({dtype.itemsize})"
+        )
     array = _host.frombuffer(buffer, dtype.array_dtype, count, offset)
-    return _finish(array, CPU.types[dtype.array_dtype], requires_grad)
+    return finished(array, CPU.types[dtype.array_dtype], requires_grad)
 
 
+@explained
 def scalar_tensor(
-    s: Any, *, dtype: DType | None = None, device: Any = None, requires_grad: bool = False
+    s: Number, *, dtype: DType | None = None, layout: Any = None, device: Device | str | int | None = None,
+    pin_memory: bool | None = False, requires_grad: bool | None = False,
 ) -> Tensor:
     """A 0-dim tensor of the default dtype."""
     return tensor(
@@ -317,296 +400,15 @@ def scalar_tensor(
     )  # fmt: skip
 
 
-# --- filled ----------------------------------------------------------------------------------
-
-
-def as_size(size: tuple[Any, ...], name: str) -> tuple[int, ...]:
-    """The shape that ``zeros(2, 3)`` and ``zeros((2, 3))`` both mean."""
-    if len(size) == 1 and isinstance(size[0], (tuple, list)):
-        size = tuple(size[0])
-    found = []
-    for n in size:
-        try:
-            found.append(n.__index__())
-        except (AttributeError, TypeError):
-            raise TypeError(
-                f"{name}(): argument 'size' (position 1) must be tuple of ints, not "
-                f"{type(n).__name__}"
-            ) from None
-        if found[-1] < 0:
-            raise RuntimeError(
-                f"Trying to create tensor with negative dimension {found[-1]}: {list(size)}"
-            )
-    return tuple(found)
-
-
-def _into(out: Tensor | None, made: Tensor) -> Tensor:
-    if out is None:
-        return made
-    from .ops._inplace import write_result
-
-    return write_result(out, made)
-
-
-def _filled(name: str, how: str) -> Any:
-    def make(
-        *size: Any, out: Tensor | None = None, dtype: DType | None = None, layout: Any = None,
-        device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
-        memory_format: Any = None, **names: Any,
-    ) -> Tensor:  # fmt: skip
-        if "size" in names:
-            size = (names.pop("size"),)
-        if names:
-            raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(names))}'")
-        shape = as_size(size, name)
-        kind = _type(dtype, device, None if out is None else out.dtype)
-        made = _finish(_fill(kind, shape, how), kind, requires_grad)
-        return _into(out, made)
-
-    make.__name__ = make.__qualname__ = name
-    what = "unfilled" if how == "empty" else f"filled with {how}"
-    make.__doc__ = f"""A tensor of this size, {what}.
-
-    ``{name}(2, 3)`` and ``{name}((2, 3))`` are the same.
-
-    >>> import devgrad
-    >>> devgrad.{name}(2, 3).shape
-    torch.Size([2, 3])
-    """
-    return make
-
-
-def _fill(kind: TensorType, shape: tuple[int, ...], how: str) -> Any:
-    with _on(kind):
-        return getattr(kind.xp, how)(shape, kind.array_dtype)
-
-
-def _on(kind: TensorType) -> Any:
-    return kind.xp.on_device(kind.device.index)
-
-
-zeros = _filled("zeros", "zeros")
-ones = _filled("ones", "ones")
-empty = _filled("empty", "empty")
-
-
-def full(
-    size: Any, fill_value: Any, *, out: Tensor | None = None, dtype: DType | None = None,
-    layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
-    """A tensor of this size in which every element is ``fill_value``.
-
-    >>> import devgrad
-    >>> devgrad.full((2,), 7)
-    tensor([7, 7])
-    """
-    if isinstance(fill_value, Tensor):
-        fill_value = fill_value.item()
-    kind = _type(dtype, device, dtype_of_number(fill_value))
-    with _on(kind):
-        array = kind.xp.full(as_size((size,), "full"), fill_value, kind.array_dtype)
-    return _into(out, _finish(array, kind, requires_grad))
-
-
-def _like(name: str) -> Any:
-    def make(
-        input: Tensor, *, dtype: DType | None = None, layout: Any = None, device: Any = None,
-        requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False,
-    ) -> Tensor:  # fmt: skip
-        if not isinstance(input, Tensor):
-            raise TypeError(
-                f"{name}_like(): argument 'input' (position 1) must be Tensor, not "
-                f"{type(input).__name__}"
-            )
-        kind = _type(dtype, input.device if device is None else device, input.dtype)
-        return _finish(_fill(kind, input._array.shape, name), kind, requires_grad)
-
-    make.__name__ = make.__qualname__ = f"{name}_like"
-    make.__doc__ = f"As `{name}`, with the size, dtype and device of ``input``."
-    return make
-
-
-zeros_like = _like("zeros")
-ones_like = _like("ones")
-empty_like = _like("empty")
-
-
-def full_like(
-    input: Tensor, fill_value: Any, *, dtype: DType | None = None, device: Any = None,
-    requires_grad: bool = False, layout: Any = None, memory_format: Any = None,
-) -> Tensor:  # fmt: skip
-    """As `full`, with the size, dtype and device of ``input``."""
-    kind = _type(dtype, input.device if device is None else device, input.dtype)
-    return full(
-        input.shape, fill_value, dtype=kind.dtype, device=kind.device, requires_grad=requires_grad
-    )
-
-
-def empty_strided(
-    size: Any, stride: Any, *, dtype: DType | None = None, device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:  # fmt: skip
-    """An unfilled tensor with these strides, in elements."""
-    kind = _type(dtype, device)
-    shape = as_size((size,), "empty_strided")
-    extent = (
-        1 + sum((n - 1) * s for n, s in zip(shape, stride, strict=True)) if 0 not in shape else 0
-    )
-    array = kind.xp.strided(_fill(kind, (extent,), "empty"), shape, tuple(stride), 0)
-    return _finish(array, kind, requires_grad)
-
-
-# --- ranges ----------------------------------------------------------------------------------
-
-
-def _number(x: Any) -> Any:
-    return x.item() if isinstance(x, Tensor) else x
-
-
-def arange(
-    start: Any = None, end: Any = None, step: Any = 1, *, out: Tensor | None = None,
-    dtype: DType | None = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
-    """The numbers from ``start`` up to, without, ``end``.
-
-    Raises:
-        RuntimeError: ``step`` is zero or leads away from ``end``.
-
-    >>> import devgrad
-    >>> devgrad.arange(1, 8, 3)
-    tensor([1, 4, 7])
-    """
-    if end is None:
-        start, end = 0, start
-    start, end, step = _number(start), _number(end), _number(step)
-    integers = all(isinstance(x, int) for x in (start, end, step))
-    if step == 0:
-        raise RuntimeError("step must be nonzero")
-    if (end - start) * step < 0:
-        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    kind = _type(dtype, device, DTYPES["int64"] if integers else None)
-    count = max(-int(-(end - start) // step) if integers else _ceil((end - start) / step), 0)
-    return _into(out, _finish(_steps(kind, start, step, count), kind, requires_grad))
-
-
-def _ceil(x: float) -> int:
-    whole = int(x)
-    return whole + (x > whole)
-
-
-def _steps(kind: TensorType, start: Any, step: Any, count: int) -> Any:
-    xp = kind.xp
-    with _on(kind):
-        wide = "float64" if kind.floating else "int64"
-        return (xp.arange(count, dtype=wide) * step + start).astype(kind.array_dtype)
-
-
-def range(start: Any = 0, end: Any = None, step: Any = 1, **options: Any) -> Tensor:
-    """The numbers from ``start`` up to and with ``end``. Deprecated in PyTorch: use `arange`."""
-    warnings.warn(
-        "torch.range is deprecated and will be removed in a future release because its behavior "
-        "is inconsistent with Python's range builtin. Instead, use torch.arange, which produces "
-        "values in [start, end).",
-        UserWarning,
-        stacklevel=2,
-    )
-    kind = _type(options.pop("dtype", None), options.pop("device", None))
-    count = int((end - start) / step) + 1
-    return _finish(_steps(kind, start, step, count), kind, options.get("requires_grad", False))
-
-
-def linspace(
-    start: Any, end: Any, steps: int, *, out: Tensor | None = None, dtype: DType | None = None,
-    layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
-    """``steps`` numbers evenly spaced from ``start`` to ``end``, both included.
-
-    Counted from both ends, in the result's own precision, so that the values are PyTorch's.
-
-    >>> import devgrad
-    >>> devgrad.linspace(0, 1, 5)
-    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
-    """
-    start, end = _number(start), _number(end)
-    if steps < 0:
-        raise RuntimeError("number of steps must be non-negative")
-    kind = _type(dtype, device, _complex_if(start, end))
-    array = _spaced(kind, start, end, steps)
-    return _into(out, _finish(array, kind, requires_grad))
-
-
-def _complex_if(*numbers: Any) -> DType | None:
-    return (
-        get_default_dtype().to_complex() if any(isinstance(n, complex) for n in numbers) else None
-    )
-
-
-def _spaced(kind: TensorType, start: Any, end: Any, steps: int) -> Any:
-    xp = kind.xp
-    dtype = kind.array_dtype
-    with _on(kind):
-        if steps == 1:
-            return xp.full((1,), start, dtype)
-        if not kind.floating:
-            step = (end - start) / (steps - 1) if steps else 0.0
-            index = xp.arange(steps, dtype="float64")
-            low, high = start + step * index, end - step * (steps - 1 - index)
-            return xp.where(index < steps // 2, low, high).astype(dtype)
-        first, last = xp.asarray(start).astype(dtype), xp.asarray(end).astype(dtype)
-        step = (last - first) / xp.asarray(max(steps - 1, 1)).astype(dtype)
-        index = xp.arange(steps).astype(dtype)
-        back = xp.arange(steps - 1, -1, -1).astype(dtype)
-        half = steps // 2
-        return xp.concatenate([first + step * index[:half], last - step * back[half:]]).astype(
-            dtype
-        )
-
-
-def logspace(
-    start: Any, end: Any, steps: int, base: float = 10.0, *, out: Tensor | None = None,
-    dtype: DType | None = None, device: Any = None, layout: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:  # fmt: skip
-    """``base`` to the powers of `linspace`'s numbers.
-
-    >>> import devgrad
-    >>> devgrad.logspace(0, 2, 3)
-    tensor([  1.,  10., 100.])
-    """
-    start, end = _number(start), _number(end)
-    if steps < 0:
-        raise RuntimeError("number of steps must be non-negative")
-    kind = _type(dtype, device, _complex_if(start, end))
-    wide = (
-        kind if kind.dtype.itemsize >= 8 and kind.floating else kind.with_dtype(DTYPES["float64"])
-    )
-    powers = kind.xp.power(
-        kind.xp.asarray(base, wide.array_dtype), _spaced(wide, start, end, steps)
-    )
-    return _into(out, _finish(powers.astype(kind.array_dtype), kind, requires_grad))
-
-
-def eye(
-    n: int, m: int | None = None, *, out: Tensor | None = None, dtype: DType | None = None,
-    layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
-    """The matrix with ones on the diagonal, of ``n`` rows and ``m`` (default ``n``) columns."""
-    if n < 0 or (m is not None and m < 0):
-        raise RuntimeError(f"n must be greater or equal to 0, got {n}")
-    kind = _type(dtype, device)
-    with _on(kind):
-        array = kind.xp.eye(n, n if m is None else m, dtype=kind.array_dtype)
-    return _into(out, _finish(array, kind, requires_grad))
-
-
 # --- the forms of older PyTorch: Tensor([2.0]), FloatTensor(2, 3) --------------------------------
 
 
-def _legacy(kind: TensorType, name: str, args: tuple[Any, ...]) -> Any:
+def _legacy(kind: TensorType, args: tuple[Any, ...]) -> Any:
     if not args:
-        return _fill(kind, (0,), "empty")
+        return fill(kind, (0,), "empty")
     data = args[0]
+    if len(args) == 1 and isinstance(data, (bool, float, complex, str, dict, type(None))):
+        raise TypeError(f"new(): data must be a sequence (got {kind_name(data)})")
     if len(args) == 1 and isinstance(data, Tensor):
         if data._type is not kind:
             raise TypeError(
@@ -615,20 +417,18 @@ def _legacy(kind: TensorType, name: str, args: tuple[Any, ...]) -> Any:
             )
         return data._array
     if len(args) == 1 and isinstance(data, Size):
-        return _fill(kind, tuple(data), "empty")
+        return fill(kind, tuple(data), "empty")
     if len(args) == 1 and (isinstance(data, (list, tuple)) or device_of_array(data) is not None):
         return tensor(data, dtype=kind.dtype, device=kind.device)._array
-    if isinstance(data, float):
-        raise TypeError(f"new(): data must be a sequence (got {type(data).__name__})")
-    return _fill(kind, as_size(args, name), "empty")
+    return fill(kind, as_size(args, "new"), "empty")
 
 
-def _construct(cls: type[Tensor], *args: Any, device: Any = None) -> Tensor:
+def _construct(cls: type[Tensor], *args: Any, device: Device | str | int | None = None) -> Tensor:
     made = object.__new__(cls)
-    kind = _type(None, device)
-    source = wrap(_legacy(kind, cls.__name__, args), kind)
+    kind = chosen_type(None, device)
+    source = wrap(_legacy(kind, args), kind)
     made._array, made._type, made._edge = source._array, source._type, None
-    made._version, made._view = source._version, None
+    made._changes, made._view = source._changes, None
     return made
 
 
@@ -642,9 +442,9 @@ class TensorClass:
         self.dtype = dtype
         self.__name__ = f"{dtype.title}Tensor"
 
-    def __call__(self, *args: Any, device: Any = None) -> Tensor:
-        kind = _type(self.dtype, device)
-        return wrap(_legacy(kind, self.__name__, args), kind)
+    def __call__(self, *args: Any, device: Device | str | int | None = None) -> Tensor:
+        kind = chosen_type(self.dtype, device)
+        return wrap(_legacy(kind, args), kind)
 
     def __instancecheck__(self, x: object) -> bool:
         return isinstance(x, Tensor) and x.dtype is self.dtype
@@ -656,20 +456,5 @@ class TensorClass:
 TENSOR_CLASSES = {f"{d.title}Tensor": TensorClass(d) for d in DTYPES.values() if not d.is_complex}
 
 
-def _new(name: str) -> Any:
-    make = globals()[name]
-
-    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        kwargs["dtype"] = kwargs.get("dtype") or self.dtype
-        kwargs["device"] = self.device if kwargs.get("device") is None else kwargs["device"]
-        made: Tensor = make(*args, **kwargs)
-        return made
-
-    method.__name__ = method.__qualname__ = f"new_{name}"
-    method.__doc__ = f"As `{name}`, with this tensor's dtype and device."
-    return method
-
-
-for _name in ("zeros", "ones", "empty", "full", "tensor", "empty_strided"):
-    setattr(Tensor, f"new_{_name}", _new(_name))
-Tensor.new = _new("tensor")  # type: ignore[attr-defined]
+for _name in ("new_tensor", "new"):
+    setattr(Tensor, _name, new_method(tensor, _name))

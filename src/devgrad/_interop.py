@@ -10,7 +10,16 @@ from typing import Any
 from ._printing import tensor_text
 from ._tensor import Tensor, wrap
 from .autograd._graph import AccumulateGrad
-from .device import CPU, DTYPES, DType, get_default_device, get_default_dtype, resolve
+from .autograd._hooks import RETAIN, RemovableHandle, add_post_accumulate_hook, add_prehook
+from .device import (
+    CPU,
+    DTYPES,
+    DType,
+    cuda_is_loaded,
+    get_default_device,
+    get_default_dtype,
+    resolve,
+)
 
 __all__: list[str] = []
 
@@ -56,19 +65,61 @@ def __array_wrap__(
     return as_tensor(array)
 
 
-def __dlpack__(self: Tensor, **kwargs: Any) -> Any:
-    """The tensor for other libraries, without a copy."""
+def __dlpack__(
+    self: Tensor, *, stream: int | None = -1, max_version: tuple[int, int] | None = None,
+    dl_device: tuple[Any, int] | None = None, copy: bool | None = None,
+) -> Any:  # fmt: skip
+    """The tensor for other libraries, without a copy; what their ``from_dlpack`` calls.
+
+    Args:
+        stream: of a CUDA tensor, the handle of the stream that will use the memory (1 or None for
+            the default one): it is made to wait for ours. -1 for no such order.
+        max_version: the newest DLPack that the caller understands.
+        dl_device: where the caller wants it: DLPack's kind and number of a device.
+        copy: True copies in any case; False refuses to.
+
+    Raises:
+        BufferError: it requires grad. ValueError: a copy is needed, and ``copy`` is False.
+    """
     if self.requires_grad:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-    return self._array.__dlpack__(**kwargs)
+    if stream is not None and type(stream) is not int:
+        raise TypeError("stream must be ``int`` or ``none``")
+    if dl_device is not None and tuple(map(int, dl_device)) != __dlpack_device__(self):
+        if copy is False:
+            raise ValueError(
+                f"cannot move {self.device} tensor to the DLPack device {tuple(dl_device)} without "
+                "copying. Set copy=None or copy=True."
+            )
+        kind, number = map(int, dl_device)
+        if kind not in (1, 2):
+            raise BufferError(f"there is no DLPack device {tuple(dl_device)} here")
+        return self.to("cpu" if kind == 1 else f"cuda:{number}").__dlpack__(
+            stream=-1 if kind == 1 else stream, max_version=max_version
+        )
+    if self.is_cpu:
+        if stream not in (None, -1):
+            raise AssertionError("stream should be None on cpu.")
+        array = self._array.copy(order="K") if copy else self._array
+        return array.__dlpack__(**({} if max_version is None else _versioned(max_version)))
+    array = self._array
+    with self._type.xp.on_device(self.device.index):
+        if copy:
+            array = array.copy(order="K")
+        return array.__dlpack__(stream=stream, max_version=max_version)
+
+
+def _versioned(max_version: tuple[int, int]) -> dict[str, Any]:
+    # NumPy before 2.1 knows no versions.
+    return {"max_version": max_version} if CPU.xp.dlpack_versions else {}
 
 
 def __dlpack_device__(self: Tensor) -> Any:
-    return self._array.__dlpack_device__()
+    return tuple(map(int, self._array.__dlpack_device__()))
 
 
 def _cuda_array_interface(self: Tensor) -> Any:
-    """What CuPy, Numba and PyTorch take over CUDA arrays by."""
+    """What CuPy, Numba and PyTorch take over CUDA arrays by; it names our current stream."""
     if not self.is_cuda:
         raise AttributeError(
             f"Can't get __cuda_array_interface__ on non-CUDA tensor type: {self._type} If CUDA "
@@ -79,7 +130,30 @@ def _cuda_array_interface(self: Tensor) -> Any:
             "Can't get __cuda_array_interface__ on Variable that requires grad. If gradients "
             "aren't required, use var.detach() to get Variable that doesn't require grad."
         )
-    return self._array.__cuda_array_interface__
+    with self._type.xp.on_device(self.device.index):
+        return self._array.__cuda_array_interface__
+
+
+def pin_memory(self: Tensor, device: Any = None) -> Tensor:
+    """A copy in page-locked memory, which a GPU reads without the processor's help.
+
+    ``x.pin_memory().to("cuda", non_blocking=True)`` returns at once. What is pinned already is
+    returned as it is; so is everything where there is no GPU.
+
+    Raises:
+        RuntimeError: the tensor is on a GPU.
+    """
+    if not self.is_cpu:
+        raise RuntimeError(f"cannot pin '{self._type}' only dense CPU tensors can be pinned")
+    xp = resolve("cuda").xp  # the CPU's, after a warning, where there is no CUDA
+    if xp is CPU.xp or xp.is_pinned(self._array):
+        return self
+    return wrap(xp.pinned(self._array), self._type)
+
+
+def is_pinned(self: Tensor, device: Any = None) -> bool:
+    """Whether it lies in page-locked memory."""
+    return self.is_cpu and cuda_is_loaded() and bool(resolve("cuda").xp.is_pinned(self._array))
 
 
 def item(self: Tensor) -> Any:
@@ -204,7 +278,7 @@ def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
 
 def __copy__(self: Tensor) -> Tensor:
     made = _made(type(self), self._array, self._type, False)
-    made._version = self._version
+    made._changes = self._changes
     if self.requires_grad and self.is_leaf:
         made.requires_grad = True
     _copy_attributes(self, made, lambda x: x)
@@ -222,7 +296,7 @@ def _made(cls: type[Tensor], array: Any, kind: Any, requires_grad: bool) -> Tens
     if cls is not Tensor:
         plain, made = made, object.__new__(cls)
         made._array, made._type, made._edge = plain._array, plain._type, None
-        made._version, made._view = plain._version, None
+        made._changes, made._view = plain._changes, None
     if requires_grad:
         made.requires_grad = True
     return made
@@ -274,34 +348,7 @@ def retain_grad(self: Tensor) -> None:
         if tensor is not None:
             tensor._accumulate(g if g._edge is not None else g._array, False)
 
-    _add_prehook(edge, keep)
-
-
-def _add_prehook(edge: Any, hook: Any) -> RemovableHandle:
-    node = edge.node
-    if node.prehooks is None:
-        node.prehooks = []
-    entry = (edge.index, hook)
-    node.prehooks.append(entry)
-    return RemovableHandle(node.prehooks, entry)
-
-
-class RemovableHandle:
-    """What takes a hook away again: ``handle.remove()``, or the end of a ``with`` block."""
-
-    def __init__(self, hooks: list[Any], entry: Any) -> None:
-        self._hooks, self._entry = hooks, entry
-
-    def remove(self) -> None:
-        """Take the hook away; nothing happens the second time."""
-        if self._entry in self._hooks:
-            self._hooks.remove(self._entry)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.remove()
+    add_prehook(edge, keep, RETAIN)
 
 
 def register_hook(self: Tensor, hook: Any) -> RemovableHandle:
@@ -320,7 +367,27 @@ def register_hook(self: Tensor, hook: Any) -> RemovableHandle:
     edge = self._own_edge()
     if edge is None:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-    return _add_prehook(edge, hook)
+    return add_prehook(edge, hook)
+
+
+def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> RemovableHandle:
+    """Call ``hook(tensor)`` each time that ``backward()`` has added to this leaf's ``.grad``.
+
+    Raises:
+        RuntimeError: the tensor does not require grad, or is no leaf.
+
+    >>> import devgrad
+    >>> w = devgrad.ones(2, requires_grad=True)
+    >>> handle = w.register_post_accumulate_grad_hook(lambda w: print("got", w.grad))
+    >>> w.sum().backward()
+    got tensor([1., 1.])
+    """
+    edge = self._own_edge()
+    if edge is None:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    if not isinstance(edge, AccumulateGrad):
+        raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+    return add_post_accumulate_hook(edge, hook)
 
 
 def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
@@ -337,6 +404,7 @@ for _method in (
     numpy, item, tolist, __array__, __array_wrap__, __dlpack__, __dlpack_device__, __int__,
     __float__, __complex__, __index__, __iter__, __reversed__, __contains__, __repr__, __format__,
     __deepcopy__, __copy__, __reduce_ex__, retain_grad, register_hook,
+    register_post_accumulate_grad_hook, is_pinned, pin_memory,
 ):  # fmt: skip
     setattr(Tensor, _method.__name__, _method)
 Tensor.type = type_  # type: ignore[attr-defined]

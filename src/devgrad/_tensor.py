@@ -57,7 +57,8 @@ class View:
         version: the version of the storage at which the view's edge was right. A change in place
             of the base, or of another view of it, makes it wrong; it is then made again.
         origin: ``None``, or why the view must not be changed in place while grad is enabled:
-            ``"no_grad"``, ``"several"`` (its operation returned several views), ``"inference"``.
+            ``"no_grad"``, ``"several"`` (its operation returned several views), ``"inference"``,
+            ``"function"`` (an `autograd.Function` returned it).
     """
 
     __slots__ = ("base", "origin", "steps", "version")
@@ -76,7 +77,7 @@ class View:
             self.origin = "several"
         elif not mode.grad and self.origin is None:
             self.origin = "no_grad"
-        self.version = of._version[0] if of._version is not None else 0
+        self.version = of._changes[0] if of._changes is not None else 0
 
 
 class Tensor:
@@ -91,17 +92,17 @@ class Tensor:
         _type: device and dtype.
         _edge: where the gradient goes: the node of the operation that computed this tensor, the
             leaf's own `AccumulateGrad`, or None if it does not require grad.
-        _version: ``[n, line]``, shared by all tensors over the same memory: n changes in place
+        _changes: ``[n, line]``, shared by all tensors over the same memory: n changes in place
             so far, and the line of the last one. None for a tensor made in inference mode.
         _view: None unless this is a view.
     """
 
-    __slots__ = ("_array", "_type", "_edge", "_version", "_view", "__dict__", "__weakref__")
+    __slots__ = ("_array", "_type", "_edge", "_changes", "_view", "__dict__", "__weakref__")
 
     _array: Any
     _type: TensorType
     _edge: Edge | None
-    _version: list[Any] | None
+    _changes: list[Any] | None
     _view: View | None
     _grad: Tensor | None = None
     _leaf: AccumulateGrad | None = None  # kept while requires_grad is off, for its hooks
@@ -226,7 +227,7 @@ class Tensor:
 
     def is_inference(self) -> bool:
         """Whether it was made in inference mode."""
-        return self._version is None
+        return self._changes is None
 
     def get_device(self) -> int:
         """The number of its CUDA device; -1 on the CPU."""
@@ -281,7 +282,7 @@ class Tensor:
                 "only Tensors of floating point dtype can require gradients: this one has dtype "
                 f"{self.dtype}. Convert it first, x = x.float()"
             )
-        if self._version is None and not mode.inference:
+        if self._changes is None and not mode.inference:
             raise RuntimeError(
                 "Setting requires_grad=True on inference tensor outside InferenceMode is not "
                 "allowed. Use x.clone() for a tensor that can require grad"
@@ -358,7 +359,16 @@ class Tensor:
     def _accumulate(self, g: Any, owned: bool) -> None:
         """Add the array ``g`` to the gradient; keep it as it is if it is ours (``owned``)."""
         grad = self._grad
-        if isinstance(g, Tensor):
+        if grad is not None and grad._edge is None and g.__class__ is grad._array.__class__:
+            array = grad._array
+            if array.size < 4096:
+                # NumPy adds into an array more slowly than it makes a small one and copies it.
+                array[...] = array + g
+            else:
+                array += g
+            if grad._changes is not None:
+                grad._changes[0] += 1
+        elif isinstance(g, Tensor):
             self._grad = g if grad is None else grad + g
         elif grad is None:
             kind = self._type
@@ -367,22 +377,27 @@ class Tensor:
             elif not owned:
                 g = g.copy()
             self._grad = wrap(g, kind)
-        elif grad._edge is not None:
-            self._grad = wrap(grad._array + g, self._type)
         else:
-            array = grad._array
-            if array.size < 4096:
-                # NumPy adds into an array more slowly than it makes a small one and copies it.
-                array[...] = array + g
-            else:
-                array += g
-            if grad._version is not None:
-                grad._version[0] += 1
+            self._grad = wrap(self._type.asarray(grad._array + g), self._type)
 
     @property
     def retains_grad(self) -> bool:
         """Whether `retain_grad` was called on this non-leaf."""
         return self._retains
+
+    @property
+    def _version(self) -> int:
+        """How often the memory was changed in place, through this tensor or another.
+
+        Raises:
+            RuntimeError: it was made in inference mode, where changes are not counted.
+        """
+        if self._changes is None:
+            raise RuntimeError(
+                "Inference tensors do not track version counter. Use x.clone() for a tensor that "
+                "does"
+            )
+        return int(self._changes[0])
 
     @property
     def _base(self) -> Tensor | None:
@@ -417,11 +432,11 @@ class Tensor:
         >>> x.grad
         tensor([4., 6.])
         """
-        Tensor._backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+        Tensor._backward(self, gradient, retain_graph, create_graph, None, inputs)
 
     def detach(self) -> Tensor:
         """The same memory, cut off from the graph: changes show in both."""
-        return wrap(self._array, self._type, self._version)
+        return wrap(self._array, self._type, self._changes)
 
     def detach_(self) -> Tensor:
         """Cut this tensor itself off from the graph."""
@@ -478,7 +493,7 @@ def wrap(array: Any, kind: TensorType, version: list[Any] | None = None) -> Tens
     tensor._array = array
     tensor._type = kind
     tensor._edge = None
-    tensor._version = ([0, None] if not mode.inference else None) if version is None else version
+    tensor._changes = ([0, None] if not mode.inference else None) if version is None else version
     tensor._view = None
     return tensor
 

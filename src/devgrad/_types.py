@@ -8,7 +8,8 @@ from ._tensor import Tensor
 from .device import DType, dtype_of_number
 from .ops._promotion import result_dtype
 
-__all__ = ["can_cast", "is_complex", "is_floating_point", "is_tensor", "numel", "result_type"]
+__all__ = ["can_cast", "is_complex", "is_floating_point", "is_tensor", "numel", "result_type",
+           "typename"]  # fmt: skip
 
 
 def result_type(tensor1: Any, tensor2: Any) -> DType:
@@ -53,3 +54,18 @@ def is_complex(input: Tensor) -> bool:
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return input.numel()
+
+
+def typename(obj: Any) -> str:
+    """The name of a tensor's type, or of any object's class, with its module.
+
+    >>> import devgrad
+    >>> devgrad.typename(devgrad.ones(1)), devgrad.typename(1)
+    ('torch.FloatTensor', 'int')
+    """
+    if isinstance(obj, Tensor):
+        return str(obj._type)
+    named = obj if hasattr(obj, "__qualname__") else type(obj)
+    if named.__module__ in ("", "builtins"):
+        return str(named.__qualname__)
+    return f"{named.__module__}.{named.__qualname__}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from .ops import FUNCTIONS
+from .ops._matrices import LinAlgError
 
-__all__: list[str] = sorted(FUNCTIONS.get("linalg", ()))
+__all__: list[str] = ["LinAlgError", *sorted(FUNCTIONS["linalg"])]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from ..device import user_stacklevel
+from ..device import memory_error, user_stacklevel
 from ._engine import Arithmetic, leads_to, run
 from ._fit import fit_array
 from ._graph import Edge
@@ -40,7 +40,7 @@ def _one(output: Any) -> Any:
     one = kind.constants.get("one")
     if one is None:
         one = kind.constants["one"] = kind.xp.ones((), kind.array_dtype)
-    return one.reshape(output._array.shape).copy()
+    return (one.reshape(output._array.shape) if output._array.ndim else one).copy()
 
 
 def _root_gradients(
@@ -128,7 +128,13 @@ def backward(
         # loss.backward(), the commonest call: one root, of one element.
         edge, kind = tensors._own_edge(), tensors._type
         if edge is not None and tensors._array.size == 1 and kind.dtype.is_floating_point:
-            _run(((edge, _one(tensors)),), False, bool(retain_graph))
+            before, mode.grad = mode.grad, False
+            try:
+                run(((edge, _one(tensors)),), arithmetic["arrays"], keep=bool(retain_graph))
+            except MemoryError as error:
+                raise memory_error(error) from None
+            finally:
+                mode.grad = before
             return
     outputs = _sequence(tensors)
     gradients = grad_tensors if grad_tensors is not None else grad_variables
@@ -155,9 +161,11 @@ def backward(
 def _run(roots: Any, on_tensors: bool, keep: bool, **options: Any) -> None:
     """Run the engine, in grad mode just if it is to record."""
     before = mode.grad
-    mode.grad = on_tensors
+    mode.grad = on_tensors and mode.recorder
     try:
         run(roots, arithmetic["tensors" if on_tensors else "arrays"], keep=keep, **options)
+    except MemoryError as error:
+        raise memory_error(error) from None
     finally:
         mode.grad = before
 

@@ -9,13 +9,16 @@ it as an `Arithmetic`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 from typing import Any, NamedTuple
 
+from ._anomaly import anomaly
+from ..device import current_device
 from ._graph import AccumulateGrad, Edge, Node, OutputEdge, Released
+from ._modes import mode
 from ._provenance import user_line
 
-__all__ = ["Arithmetic", "leads_to", "run"]
+__all__ = ["Arithmetic", "Run", "leads_to", "run"]
 
 
 class Arithmetic(NamedTuple):
@@ -33,8 +36,22 @@ class Arithmetic(NamedTuple):
     unwrap: Callable[[Any], Any]
 
 
+class Run(NamedTuple):
+    """One backward pass, as hooks may ask for it: ``mode.run``.
+
+    Attributes:
+        roots: where it began.
+        only: ranks of the nodes that it is confined to; None means all.
+        notes: what hooks want to remember until its end.
+    """
+
+    roots: list[Edge]
+    only: set[int] | None
+    notes: dict[Any, Any]
+
+
 def run(
-    roots: Iterable[tuple[Edge, Any]],
+    roots: Sequence[tuple[Edge, Any]],
     arithmetic: Arithmetic,
     *,
     keep: bool,
@@ -53,16 +70,22 @@ def run(
         runs: given with ``capture``: ranks of the nodes that run, not only captured.
     """
     on_tensors, fit = arithmetic.on_tensors, arithmetic.fit
+    use_device = current_device.use  # None unless there are several GPUs
+    checks = anomaly.check  # None, but in anomaly mode
     waiting: list[int] = []  # a heap of ranks
     # rank -> [node, gradient so far, whether that is an array that nobody else holds]
     pending: dict[int, list[Any]] = {}
     released: Released | None = None
+    this_run: Run | None = None
     arrived: Any = None
+    coming: Any = None
     fresh = False  # whether `grads` were made by a rule just now
     edges: Any
     grads: Any
     edges, grads = zip(*roots, strict=True)
     while True:
+        # The first to get a gradient is very often the next to run: it stays out of the heap.
+        node: Any = None
         for edge, g in zip(edges, grads):
             if g is None or edge is None:
                 continue
@@ -72,45 +95,70 @@ def run(
             if g.shape != edge.shape or g.dtype is not edge.tensor_type.array_dtype:
                 g = fit(g, edge)
             rank = edge.rank
-            if rank not in pending:
+            if edge is node:
+                coming = coming + g
+                ours = not on_tensors
+            elif rank in pending:
+                entry = pending[rank]
+                if entry[2]:
+                    entry[1] += g
+                else:
+                    entry[1] = entry[1] + g
+                    entry[2] = not on_tensors
+            else:
                 # A rule may pass on the array that it was given, or a view: those are shared, as
                 # the roots' are. Only what it made itself, or a sum that we made, is ours.
-                ours = fresh and g is not arrived and g.base is None
-                pending[rank] = [edge, g, ours]
-                heappush(waiting, rank)
-                continue
-            entry = pending[rank]
-            if entry[2]:
-                entry[1] += g
-            else:
-                entry[1] = entry[1] + g
-                entry[2] = not on_tensors
+                made = fresh and g is not arrived and g.base is None
+                if node is None and (not waiting or rank < waiting[0]):
+                    node, coming, ours = edge, g, made
+                else:
+                    pending[rank] = [edge, g, made]
+                    heappush(waiting, rank)
         while True:  # until a node has gradients to send on
-            if not waiting:
-                return
-            rank = heappop(waiting)
-            node, arrived, ours = pending.pop(rank)
+            if node is None:
+                if not waiting:
+                    return
+                node, coming, ours = pending.pop(heappop(waiting))
+            elif waiting and waiting[0] < node.rank:
+                pending[node.rank] = [node, coming, ours]
+                node, coming, ours = pending.pop(heapreplace(waiting, node.rank))
+            arrived = coming
+            if use_device is not None:
+                use_device(_device_of(node))
             if node.prehooks is not None:
+                if this_run is None:
+                    this_run = Run([edge for edge, _ in roots], only, {})
+                mode.run = this_run
                 arrived = _run_prehooks(node, arrived, arithmetic)
                 ours = False  # a hook may have kept it
             if capture is not None:
                 _capture(node, arrived, capture)
-                if rank not in runs:  # type: ignore[operator]
+                if node.rank not in runs:  # type: ignore[operator]
+                    node = None
                     continue
-            if node.__class__ is AccumulateGrad:
-                node.accumulate(arrived, ours)
-                continue
-            break
+            if node.__class__ is not AccumulateGrad:
+                break
+            node.accumulate(arrived, ours)
+            if node.hooks is not None:
+                _run_hooks(node, (), arrived, arithmetic)
+            node = None
         edges = node.edges if only is None else _wanted(node.edges, only)
         grads = node.vjp_on_tensors(arrived, edges) if on_tensors else node.vjp(arrived, edges)
         fresh = not on_tensors
+        if checks is not None:
+            checks(node, grads, edges, arithmetic)
         if node.hooks is not None:
             grads = _run_hooks(node, grads, arrived, arithmetic)
             fresh = False  # a hook may have kept them
-        if not keep and node.releases and node.saved:
+        if not keep and node.saved and node.releases:
             if released is None:
                 released = Released(user_line())
             node.saved = released
+
+
+def _device_of(node: Any) -> Any:
+    kind = node.tensor_type
+    return (kind[0] if isinstance(kind, tuple) else kind).device
 
 
 def _wanted(edges: Sequence[Edge | None], only: set[int]) -> list[Edge | None]:
@@ -139,20 +187,40 @@ def _capture(node: Node, g: Any, capture: dict[tuple[int, int], Any]) -> None:
 def _run_prehooks(node: Node, g: Any, arithmetic: Arithmetic) -> Any:
     parts = [g] if node.outputs is None else list(g)
     types = [node.tensor_type] if node.outputs is None else node.tensor_type
-    for index, hook in list(node.prehooks or ()):
-        if parts[index] is None:
-            continue
-        answer = hook(arithmetic.wrap(parts[index], types[index]))
-        if answer is not None:
-            parts[index] = _replacement(hook, answer, parts[index], types[index], arithmetic)
+    for _, index, hook in sorted((node.prehooks or {}).values(), key=lambda hook: hook.turn):
+        if index == -1:
+            given = [p if p is None else arithmetic.wrap(p, t) for p, t in zip(parts, types)]
+            answers = hook(tuple(given))
+            if answers is None:
+                continue
+            answers = answers if isinstance(answers, tuple) else (answers,)
+            if len(answers) != len(parts):
+                raise RuntimeError(
+                    f"hook '{_name_of(hook)}' has returned an incorrect number of values (got "
+                    f"{len(answers)}, but expected {len(parts)})"
+                )
+            for i, answer in enumerate(answers):
+                if answer is not None and parts[i] is not None:
+                    parts[i] = _replacement(hook, answer, parts[i], types[i], arithmetic)
+        elif parts[index] is not None:
+            answer = hook(arithmetic.wrap(parts[index], types[index]))
+            if answer is not None:
+                parts[index] = _replacement(hook, answer, parts[index], types[index], arithmetic)
     return parts[0] if node.outputs is None else parts
+
+
+def _name_of(hook: Any) -> str:
+    return getattr(hook, "__name__", repr(hook))
 
 
 def _replacement(hook: Any, answer: Any, part: Any, kind: Any, arithmetic: Arithmetic) -> Any:
     """What a hook returned in place of a gradient, if it may stand there."""
-    name = getattr(hook, "__name__", repr(hook))
+    name = _name_of(hook)
     if not hasattr(answer, "_array"):
-        raise TypeError(f"expected Variable, but hook '{name}' returned {type(answer).__name__}")
+        raise TypeError(
+            f"expected Variable, but hook returned '{type(answer).__name__}': a hook gives a tensor "
+            f"to replace the gradient by, or None; '{name}' gave neither"
+        )
     if answer._array.shape != part.shape:
         raise RuntimeError(
             f"hook '{name}' has changed the size of value: from {list(part.shape)} to "

@@ -34,9 +34,7 @@ def fit_array(g: Any, edge: Edge) -> Any:
     """Sum and cast the array ``g`` to the shape and dtype of the edge's tensor."""
     kind = edge.tensor_type
     if g.shape != edge.shape:
-        g = kind.xp.add.reduce(g, axis=axes_summed(g.shape, edge.shape), keepdims=True)
-        if g.shape != edge.shape:
-            g = g.reshape(edge.shape)
+        g = kind.xp.summed(g, axes_summed(g.shape, edge.shape), edge.shape)
     if g.dtype is not kind.array_dtype:
         if g.dtype.kind == "c" and not kind.dtype.is_complex:
             g = g.real

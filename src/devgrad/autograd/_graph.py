@@ -57,9 +57,8 @@ class Node:
     tensor_type: Any
     outputs: int | None = None
     releases = True  # whether it saves arrays, and must not run once they are given back
-    # Called with the gradient that arrives, before the node runs: (index of output, function).
-    prehooks: list[tuple[int, Callable[[Any], Any]]] | None = None
-    hooks: dict[int, Callable[..., Any]] | None = None
+    prehooks: dict[int, Any] | None = None  # see `_hooks.Prehook`
+    hooks: dict[int, Callable[..., Any]] | None = None  # called when it has run
 
     def vjp(self, g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
         """The gradients of the inputs, on bare arrays; None where ``edges`` has None."""
@@ -176,6 +175,12 @@ class AccumulateGrad(Node):
             if self.post_hooks:
                 for hook in list(self.post_hooks.values()):
                     hook(leaf)
+
+    def name(self) -> str:
+        return "torch::autograd::AccumulateGrad"
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {id(self):#x}>"
 
     def where(self) -> str:
         return "a leaf"

@@ -13,14 +13,24 @@ from ..device import quiet
 __all__ = ["enable_grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled",
            "mode", "no_grad", "set_grad_enabled"]  # fmt: skip
 
+_new = object.__new__
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _Mode(threading.local):
-    """The modes of one thread. Every operation reads ``mode.grad``."""
+    """The modes of one thread. Every operation reads ``mode.grad``.
 
-    grad = True
+    Attributes:
+        grad: False where nothing is recorded; otherwise ``recorder``.
+        recorder: True, or an object whose ``made(node)`` is called with each node that is made.
+        inference: whether tensors are made without a version.
+        run: the backward pass that calls hooks now.
+    """
+
+    grad: Any = True
+    recorder: Any = True
     inference = False
+    run: Any = None
 
     def __init__(self) -> None:
         # Run once in each thread that uses devgrad.
@@ -34,24 +44,19 @@ class _ModeContext:
     """A context manager, decorator (of functions and generators) that sets the modes."""
 
     _before: Any = None  # (what to go back to, the _before of an enclosing use of this object)
-    _wanted: tuple[bool, bool | None]
-
-    def __init__(self, grad: bool, inference: bool | None = None) -> None:
-        self._wanted = (grad, inference)
+    _wanted: bool  # the grad mode inside
 
     def __enter__(self) -> None:
-        self._before = (mode.grad, mode.inference, self._before)
-        mode.grad, inference = self._wanted
-        if inference is not None:
-            mode.inference = inference
+        self._before = (mode.grad, self._before)
+        mode.grad = self._wanted and mode.recorder
 
     def __exit__(self, *exc: object) -> None:
-        mode.grad, mode.inference, self._before = self._before
+        mode.grad, self._before = self._before
 
     def clone(self) -> _ModeContext:
         """A fresh one, since one object must not be entered by two calls at once."""
         fresh = object.__new__(type(self))
-        _ModeContext.__init__(fresh, *self._wanted)
+        fresh._wanted = self._wanted
         return fresh
 
     def __call__(self, function: F) -> F:
@@ -100,48 +105,40 @@ class no_grad(_ModeContext):
     False
     """
 
+    _wanted = False
+
     def __new__(cls, function: Any = None) -> Any:
-        return super().__new__(cls) if function is None else cls()(function)
-
-    _wanted = (False, None)
-
-    def __init__(self) -> None:
-        pass
-
-    def __enter__(self) -> None:
-        # As inherited, without a look at the inference mode: every training step comes by.
-        self._before = (mode.grad, mode.inference, self._before)
-        mode.grad = False
+        return _new(cls) if function is None else cls()(function)
 
 
 class enable_grad(_ModeContext):
     """Operations are recorded inside, also within `no_grad`."""
 
+    _wanted = True
+
     def __new__(cls, function: Any = None) -> Any:
-        return super().__new__(cls) if function is None else cls()(function)
+        return _new(cls) if function is None else cls()(function)
 
-    _wanted = (True, None)
 
-    def __init__(self) -> None:
-        pass
+def _set_grad(value: bool) -> Any:
+    """Set the grad mode; what it was before is returned."""
+    before, mode.grad = mode.grad, value and mode.recorder
+    return before
 
 
 class set_grad_enabled(_ModeContext):
     """Turn recording on or off: at once when called, and back at the end of a ``with`` block."""
 
     def __init__(self, mode: bool) -> None:
-        super().__init__(bool(mode))
-        self._set()
-
-    def _set(self) -> None:
-        self._at_call = mode.grad
-        mode.grad = self._wanted[0]
+        self._wanted = bool(mode)
+        self._at_call = _set_grad(self._wanted)
 
     def __enter__(self) -> None:
-        if mode.grad is self._wanted[0]:
-            self._before = (self._at_call, mode.inference, self._before)
-        else:
-            super().__enter__()
+        self._before = (self._at_call, self._before)
+        mode.grad = self._wanted and mode.recorder
+
+    def clone(self) -> _ModeContext:
+        return set_grad_enabled(self._wanted)
 
     def __call__(self, function: F) -> F:
         mode.grad = self._at_call  # as a decorator it says nothing about the present
@@ -158,13 +155,24 @@ class inference_mode(_ModeContext):
     def __new__(cls, mode: Any = True) -> Any:
         return cls()(mode) if callable(mode) else super().__new__(cls)
 
+    _outer: Any = None  # as _before, of the inference mode
+
     def __init__(self, mode: bool = True) -> None:
-        super().__init__(not mode, bool(mode))
+        self._wanted = not mode
+
+    def __enter__(self) -> None:
+        self._outer = (mode.inference, self._outer)
+        mode.inference = not self._wanted
+        super().__enter__()
+
+    def __exit__(self, *exc: object) -> None:
+        mode.inference, self._outer = self._outer
+        super().__exit__(*exc)
 
 
 def is_grad_enabled() -> bool:
     """Whether operations are recorded in this thread now."""
-    return mode.grad
+    return mode.grad is not False
 
 
 def is_inference_mode_enabled() -> bool:

@@ -12,30 +12,30 @@ import os
 import sys
 from types import CodeType
 
-__all__ = ["INTERNAL", "Line", "line_of", "user_line"]
+__all__ = ["USER_FILES", "Line", "line_of", "user_line"]
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 Line = tuple[CodeType, int]
 
 
-class _Internal(dict[str, bool]):
-    """Whether a file name is one of devgrad's own (generated code included)."""
-
-    def __missing__(self, filename: str) -> bool:
-        internal = filename.startswith((_PACKAGE, "<devgrad "))
-        self[filename] = internal
-        return internal
-
-
-INTERNAL = _Internal()
+USER_FILES: set[str] = set()
+"""The files met so far that are not devgrad's own: a look in here settles most calls."""
+_OWN_FILES: set[str] = set()
 
 
 def user_line() -> Line:
     """The innermost line on the call stack that is not devgrad's own."""
     frame = sys._getframe(1)
-    while INTERNAL[frame.f_code.co_filename] and frame.f_back is not None:
-        frame = frame.f_back
+    while (filename := frame.f_code.co_filename) not in USER_FILES:
+        if filename not in _OWN_FILES:
+            # Generated code is devgrad's own too.
+            own = filename.startswith((_PACKAGE, "<devgrad "))
+            (_OWN_FILES if own else USER_FILES).add(filename)
+        elif frame.f_back is None:
+            break
+        else:
+            frame = frame.f_back
     return frame.f_code, frame.f_lasti
 
 

@@ -7,17 +7,23 @@ from ._device import (
     Device,
     TensorType,
     array_namespace,
+    cuda_is_loaded,
     cuda_problem,
     current_cuda_index,
+    current_device,
     device_of_array,
     dtype_of_array,
     get_default_device,
     install,
+    known_namespaces,
+    memory_error,
+    named,
     resolve,
     set_current_cuda_index,
     set_default_device,
     set_device_fallback,
     user_stacklevel,
+    when_several,
 )
 from ._dtype import (
     DTYPES,
@@ -28,14 +34,29 @@ from ._dtype import (
     promote_types,
     set_default_dtype,
 )
+from ._memory import OutOfMemoryError, in_units
 from ._mt19937 import MersenneTwister
 from ._numpy import quiet
+from ._seeds import DEFAULT_SEED, checked_seed
+from ._streams import (
+    cuda_stream,
+    cuda_streams,
+    default_stream,
+    draws,
+    new_philox,
+    placed,
+    seed_cuda,
+)
+from ._transfer import fetched, retyped, transferred
 
 __all__ = [
-    "CPU", "DTYPES", "DType", "Device", "MersenneTwister", "TensorType", "array_namespace",
-    "combine_categories",
-    "cuda_problem", "current_cuda_index", "device_of_array", "dtype_of_array", "dtype_of_number",
-    "get_default_device", "get_default_dtype", "install", "promote_types", "quiet", "resolve",
-    "set_current_cuda_index", "set_default_device", "set_default_dtype", "set_device_fallback",
-    "user_stacklevel",
+    "CPU", "DEFAULT_SEED", "Device", "DType", "DTYPES", "MersenneTwister", "OutOfMemoryError",
+    "TensorType", "array_namespace", "checked_seed", "combine_categories", "cuda_is_loaded",
+    "cuda_problem", "cuda_stream", "cuda_streams", "current_cuda_index", "current_device",
+    "default_stream", "device_of_array", "draws", "dtype_of_array", "dtype_of_number",
+    "fetched", "get_default_device", "get_default_dtype", "in_units", "install",
+    "known_namespaces", "memory_error", "named", "new_philox", "placed", "promote_types",
+    "quiet", "resolve", "retyped", "seed_cuda", "set_current_cuda_index", "set_default_device",
+    "set_default_dtype", "set_device_fallback", "transferred", "user_stacklevel",
+    "when_several",
 ]  # fmt: skip

@@ -11,25 +11,32 @@ from typing import Any
 
 import cupy
 
+from ._cupy_lapack import CudaLapack
+from ._cupy_runtime import RUNTIME
+
 __all__ = ["xp"]
 
 
-def _from_host(array: Any, index: int) -> Any:
-    with cupy.cuda.Device(index):
-        return cupy.asarray(array)
+def _memory(array: Any) -> Any:
+    """The memory that ``array`` is a view of, without what CuPy's pool rounded it up by."""
+    memory = array.data.mem
+    if isinstance(memory, cupy.cuda.UnownedMemory):
+        return memory
+    owner = array if array.base is None else array.base
+    return cupy.cuda.UnownedMemory(owner.data.ptr, owner.nbytes, owner, array.device.id)
 
 
 def storage(array: Any) -> tuple[int, int]:
     """Where ``array`` begins in its block of memory, and that block's size, in elements."""
-    memory = array.data.mem
+    memory = _memory(array)
     return (array.data.ptr - memory.ptr) // array.itemsize, memory.size // array.itemsize
 
 
 def strided(array: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Any:
     """The array of this shape over ``array``'s storage; strides and offset are in elements."""
-    memory = cupy.cuda.MemoryPointer(array.data.mem, offset * array.itemsize)
+    pointer = cupy.cuda.MemoryPointer(_memory(array), offset * array.itemsize)
     return cupy.ndarray(
-        shape, array.dtype, memptr=memory, strides=[s * array.itemsize for s in strides]
+        shape, array.dtype, memptr=pointer, strides=[s * array.itemsize for s in strides]
     )
 
 
@@ -45,25 +52,21 @@ def _accumulate(name: str, x: Any, axis: int) -> Any:
     return result
 
 
-def _synchronize(index: int) -> None:
-    with cupy.cuda.Device(index):
-        cupy.cuda.get_current_stream().synchronize()
-        cupy.cuda.runtime.deviceSynchronize()
-
-
-def _memory_allocated(index: int) -> int:
-    with cupy.cuda.Device(index):
-        return int(cupy.get_default_memory_pool().used_bytes())
-
-
 def _special(name: str) -> Any:
     # cupyx.scipy.special takes a while to import, so it is imported when first needed.
     def function(array: Any) -> Any:
         import cupyx.scipy.special
 
-        return getattr(cupyx.scipy.special, name)(array)
+        # Of half precision some of its functions make double.
+        return getattr(cupyx.scipy.special, name)(array).astype(array.dtype, copy=False)
 
     return function
+
+
+def _logical(name: str) -> Any:
+    # CuPy has no loops of these for complex numbers.
+    function = getattr(cupy, name)
+    return lambda *arrays: function(*[x != 0 if x.dtype.kind == "c" else x for x in arrays])
 
 
 def _scatter_at(name: str, target: Any, index: Any, values: Any) -> None:
@@ -92,21 +95,26 @@ xp: Any = SimpleNamespace(
 vars(xp).update(
     array_type=cupy.ndarray,
     scalar_types=(),
-    from_host=_from_host,
-    to_host=cupy.asnumpy,
-    on_device=lambda index: cupy.cuda.Device(index),
     storage=storage,
     strided=strided,
     expanded=cupy.broadcast_to,
+    repeated=cupy.broadcast_to,
+    summed=lambda array, axes, shape: array.sum(axis=axes).reshape(shape),
     scatter_add=lambda target, index, values: cupy.add.at(target, index, values),
     scatter_at=_scatter_at,
+    block_bytes=1 << 28,
     checks_bounds=False,
     masked=lambda array, mask: cupy.where(mask, array, 0),
     erf=_special("erf"),
     erfc=_special("erfc"),
+    **{n: _logical(n) for n in ("logical_not", "logical_and", "logical_or", "logical_xor")},
+    normal_tail=lambda size, exponential: 0.5 * xp.erfc(size * 0.5**0.5),
+    in_blocks=lambda function, *arrays: function(*arrays),
+    row_blocks=lambda shape: (slice(None),),
+    sums=lambda x, axes: x.sum(axis=axes, keepdims=True),
+    sum_of_products=lambda x, y, axes: (x * y).sum(axis=axes, keepdims=True),
+    exp_shift=lambda x, axis: x.max(axis=axis, keepdims=True),
+    lapack=CudaLapack(cupy),
     accumulate=_accumulate,
-    device_count=lambda: int(cupy.cuda.runtime.getDeviceCount()),
-    synchronize=_synchronize,
-    device_name=lambda index: cupy.cuda.runtime.getDeviceProperties(index)["name"].decode(),
-    memory_allocated=_memory_allocated,
+    **RUNTIME,
 )

@@ -11,10 +11,12 @@ from typing import Any, ClassVar
 
 from . import _numpy
 from ._dtype import DTYPES, FLOATING, OF_ARRAY_DTYPE, DType
+from ._memory import OutOfMemoryError
 
 __all__ = [
     "Device", "TensorType", "array_namespace", "cuda_problem", "device_of_array",
-    "get_default_device", "install", "resolve", "set_default_device", "set_device_fallback",
+    "get_default_device", "install", "named", "resolve", "set_default_device",
+    "set_device_fallback",
 ]  # fmt: skip
 
 
@@ -46,10 +48,22 @@ class Device:
     types: dict[Any, TensorType]  # by the array libraries' dtype
 
     def __new__(cls, type: str | int | Device, index: int | None = None) -> Device:
-        if isinstance(type, Device):
+        if isinstance(type, Device) and index is None:
             return type
-        if isinstance(type, int):
+        if isinstance(type, int) and not isinstance(type, bool) and index is None:
             index, type = type, "cuda"
+        if not isinstance(type, str):
+            raise TypeError(
+                "device() received an invalid combination of arguments - got "
+                f"({type.__class__.__name__}), but expected a name, a name and an index, or an index"
+            )
+        if index is not None and (isinstance(index, bool) or not hasattr(index, "__index__")):
+            raise TypeError(
+                "device(): argument 'index' (position 2) must be int, not "
+                f"{index.__class__.__name__}"
+            )
+        if index is not None and index < 0:
+            raise RuntimeError("Device index must not be negative")
         kind, _, number = type.partition(":")
         if kind not in _loaders:
             raise RuntimeError(
@@ -138,26 +152,22 @@ class TensorType:
 
 
 def _load_cuda() -> Any:
+    failure, imported = None, False
     try:
+        import cupy  # noqa: F401
+
+        imported = True
         from . import _cupy
-    except ImportError as error:
-        if getattr(error, "name", "") == "cupy":
-            raise _Unavailable(
-                "CuPy is not installed; `pip install 'devgrad[cuda12x]'` (or cuda13x, whichever "
-                "your driver serves: see `nvidia-smi`) mends it"
-            ) from None
-        raise _Unavailable(f"CuPy could not be imported: {error}") from None
-    try:
-        count = _cupy.xp.device_count()
+
+        if _cupy.xp.device_count():
+            return _cupy.xp
     except Exception as error:
-        raise _Unavailable(
-            f"CuPy found no usable CUDA driver ({error}); install NVIDIA's driver, or a newer one"
-        ) from None
-    if count == 0:
-        raise _Unavailable(
-            "the CUDA driver reports no device; check `nvidia-smi` and CUDA_VISIBLE_DEVICES"
-        )
-    return _cupy.xp
+        if imported and not hasattr(error, "status"):  # not CUDA's error: a bug of ours
+            raise
+        failure = error
+    from ._diagnosis import diagnose, look
+
+    raise _Unavailable(str(diagnose(look(failure, imported)))) from None
 
 
 class _Unavailable(Exception):
@@ -168,7 +178,7 @@ _loaders: dict[str, Callable[[], Any]] = {"cpu": lambda: _numpy.xp, "cuda": _loa
 _loaded: dict[
     str, Any
 ] = {}  # kind of device -> its namespace, or the _Unavailable that says why not
-_namespaces: dict[type, Any] = {}  # class of array -> namespace
+known_namespaces: dict[type, Any] = {}  # class of array -> namespace
 _current_cuda = threading.local()
 _lock = threading.Lock()
 
@@ -192,7 +202,7 @@ def _namespace(kind: str) -> Any:
             except _Unavailable as reason:
                 found = reason
             else:
-                _namespaces[found.array_type] = found
+                known_namespaces[found.array_type] = found
             _loaded[kind] = found
     return found
 
@@ -203,6 +213,12 @@ def cuda_problem() -> str | None:
     return str(found) if isinstance(found, _Unavailable) else None
 
 
+def cuda_is_loaded() -> bool:
+    """Whether CUDA was asked for before, and is there."""
+    found = _loaded.get("cuda")
+    return found is not None and not isinstance(found, _Unavailable)
+
+
 def current_cuda_index() -> int:
     """The CUDA device that ``"cuda"`` without a number means in this thread."""
     return int(getattr(_current_cuda, "index", 0))
@@ -211,6 +227,50 @@ def current_cuda_index() -> int:
 def set_current_cuda_index(index: int) -> None:
     """Choose the CUDA device that ``"cuda"`` without a number means in this thread."""
     _current_cuda.index = index
+
+
+class _CurrentDevice:
+    """Which CUDA device is current, where there are several.
+
+    Attributes:
+        use: ``use(device)`` makes a device current, for what is computed next; None as long as
+            only the first has been asked for.
+    """
+
+    def __init__(self) -> None:
+        self.use: Callable[[Device], None] | None = None
+        self.guarded = False
+        self._callbacks: list[Callable[[], None]] = []
+        self._xp: Any = None
+
+    def guard(self, xp: Any) -> None:
+        """A second device is asked for: from now on the device has to be minded."""
+        self.guarded, self._xp = True, xp
+        self.use = lambda device: xp.use_device(device.index) if device.type == "cuda" else None
+        for callback in self._callbacks:
+            callback()
+
+    def kept(self) -> Any:
+        """A context that in the end makes the device current that is so now."""
+        return self._xp.on_device(self._xp.device_in_use())
+
+
+current_device = _CurrentDevice()
+
+
+def when_several(callback: Callable[[], None]) -> Callable[[], None]:
+    """Have something called when a second CUDA device is first asked for; a decorator."""
+    current_device._callbacks.append(callback)
+    return callback
+
+
+def memory_error(error: MemoryError) -> Exception:
+    """What to raise for an error of memory: of a GPU's, `OutOfMemoryError`."""
+    for xp in _loaded.values():
+        text = getattr(xp, "out_of_memory", lambda error: None)(error)
+        if text is not None:
+            return OutOfMemoryError(text)
+    return error
 
 
 class _Fallback:
@@ -242,8 +302,8 @@ def _fall_back(wanted: Device, reason: object) -> Device:
     if not _Fallback.warned:
         _Fallback.warned = True
         warnings.warn(
-            text + "The CPU is used instead, and x.device says so; DEVGRAD_DEVICE_FALLBACK=error "
-            "makes this an error.",
+            text + "The CPU is used instead, and x.device says so. `python -m devgrad doctor` "
+            "tells more; DEVGRAD_DEVICE_FALLBACK=error makes this an error.",
             UserWarning,
             stacklevel=user_stacklevel(),
         )
@@ -259,6 +319,13 @@ def user_stacklevel() -> int:
     return level
 
 
+def named(device: Device | str | int | None) -> Device:
+    """The device that ``device=device`` names, be it there or not; None names the default one."""
+    if device is None:
+        return _default.device or _default_everywhere[0]
+    return device if device.__class__ is Device else Device(device)
+
+
 def resolve(device: Device | str | int | None) -> Device:
     """The device that a tensor made with ``device=device`` will really be on.
 
@@ -269,11 +336,7 @@ def resolve(device: Device | str | int | None) -> Device:
         AssertionError: there is no CUDA, and falling back is forbidden.
         RuntimeError: there is no device with that number.
     """
-    if device is None:
-        device = _default.device or _default_everywhere[0]
-    if device.__class__ is not Device:
-        device = Device(device)
-    assert isinstance(device, Device)
+    device = named(device)
     if device.xp is not None:
         return device
     if device.type == "cpu":
@@ -288,6 +351,8 @@ def resolve(device: Device | str | int | None) -> Device:
             f"CUDA devices are numbered 0 to {xp.device_count() - 1}"
         )
     real = Device("cuda", index)
+    if index and not current_device.guarded:
+        current_device.guard(xp)
     real._open(xp)
     return real
 
@@ -295,11 +360,11 @@ def resolve(device: Device | str | int | None) -> Device:
 def array_namespace(array: Any) -> Any:
     """The namespace of a bare array (or NumPy scalar), by its class; None if it is no array."""
     cls = array.__class__
-    found = _namespaces.get(cls)
+    found = known_namespaces.get(cls)
     if found is None:
-        for xp in {id(n): n for n in _namespaces.values()}.values():
+        for xp in {id(n): n for n in known_namespaces.values()}.values():
             if isinstance(array, (xp.array_type, *xp.scalar_types)):
-                found = _namespaces[cls] = xp
+                found = known_namespaces[cls] = xp
                 break
     return found
 

@@ -85,7 +85,16 @@ def promote_types(type1: DType, type2: DType) -> DType:
     >>> import devgrad
     >>> devgrad.promote_types(devgrad.int64, devgrad.float16)
     torch.float16
+
+    Raises:
+        TypeError: one is no dtype.
     """
+    if type1.__class__ is not DType or type2.__class__ is not DType:
+        position, wrong = (1, type1) if type1.__class__ is not DType else (2, type2)
+        raise TypeError(
+            f"promote_types(): argument 'type{position}' (position {position}) must be "
+            f"torch.dtype, not {type(wrong).__name__}"
+        )
     return _promote_types(type1, type2)
 
 

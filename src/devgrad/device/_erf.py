@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy
 
-__all__ = ["erf", "erfc"]
+__all__ = ["erf", "erfc", "normal_tail"]
 
 # Highest power first. P is in 2x² - 1, Q in (4u - 1) / 3: both go from -1 to 1.
 _NEAR_64 = (
@@ -135,3 +135,33 @@ def erfc(x: Any) -> Any:
     array([1.00000000e+00, 1.53745979e-12])
     """
     return _by_blocks(_erfc_block, math.erfc, x, numpy.float64)
+
+
+# Highest power first: what is left of the tail over t exp(-x²/2), where t = 1 / (1 + 0.37 x);
+# fitted to a relative error of 2e-7.
+_TAIL_32 = (
+    -0.03215870714127702, 0.13835343209866527, -0.19939410765368795, 0.06875668362710262,
+    0.01141406799291099, 0.09070965685542418, 0.12709042565126633, 0.14761994472116435,
+    0.14760852421588821,
+)  # fmt: skip
+
+
+def normal_tail(size: Any, exponential: Any) -> Any:
+    """The normal distribution's probability of more than ``size``, which is not negative.
+
+    ``exponential`` is ``exp(-size**2 / 2)``, which whoever asks for the tail has use for too.
+
+    >>> normal_tail(numpy.array([0.0, 1.0]), numpy.exp(numpy.array([0.0, -0.5])))
+    array([0.5       , 0.15865525])
+    """
+    if size.dtype.itemsize == 8:
+        return 0.5 * erfc(size * math.sqrt(0.5))
+    t = numpy.reciprocal(1 + 0.37 * size)
+    tail = t * _TAIL_32[0]
+    for coefficient in _TAIL_32[1:-1]:
+        tail += coefficient
+        tail *= t
+    tail += _TAIL_32[-1]
+    tail *= t
+    tail *= exponential
+    return tail

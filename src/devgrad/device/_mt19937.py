@@ -6,7 +6,6 @@ formulas (``_distributions.py``). The words come from NumPy's MT19937, in bulk.
 
 from __future__ import annotations
 
-import operator
 import secrets
 import threading
 from typing import Any
@@ -15,10 +14,9 @@ import numpy as np
 
 from ._distributions import Distributions
 from ._exact_math import Array
+from ._seeds import DEFAULT_SEED, checked_seed
 
 __all__ = ["DEFAULT_SEED", "MersenneTwister"]
-
-DEFAULT_SEED = 67280421310721
 
 _WORDS = 624  # in the state of MT19937; as many are drawn before it is renewed
 
@@ -81,22 +79,9 @@ class MersenneTwister(Distributions):
             >>> MersenneTwister().manual_seed(-1).initial_seed()
             18446744073709551615
         """
-        try:
-            if isinstance(seed, (bool, np.bool_)):
-                raise TypeError
-            number = operator.index(seed)
-        except TypeError:
-            raise RuntimeError(
-                f"manual_seed expected a long, but got {type(seed).__name__}. "
-                "A seed is an integer: pass int(seed)."
-            ) from None
-        if not -(2**63) <= number < 2**64:
-            raise ValueError(
-                f"Overflow when unpacking long long. The seed {number} must lie in "
-                "[-2**63, 2**64): pass seed % 2**64."
-            )
+        number = checked_seed(seed)
         with self._lock:
-            self._initial_seed = number % 2**64
+            self._initial_seed = number
             self._legacy_seeding(number % 2**32)
             self._next_when_spent = 0  # what PyTorch's "next" says when no word is left
             self._normal: float | None = None

@@ -14,10 +14,19 @@ which every kind of array has to offer:
 ``on_device(i)``     a context manager: arrays made inside are on device number ``i``
 ``masked(x, mask)``  ``x`` where ``mask`` is true, zero elsewhere
 ``erf(x)``, ``erfc(x)``  the error function, and what it lacks to one
+``normal_tail(x, e)``     the normal probability of more than x ≥ 0; e is exp(-x² / 2)
+``in_blocks(f, x, …)``   ``f(x, …)``, made of functions of each element
+``row_blocks(shape)``    slices of the first dimension to work through one after the other
+``sums(x, axes)``, ``sum_of_products(x, y, axes)``  sums over ``axes``, kept with size 1
+``exp_shift(x, axis)``   what to take from ``x`` before sums of exponentials; or None
+``lapack``           decompositions and solvers of matrices: a `Lapack`
 ``scatter_add``      ``x[index] += values`` where an index may repeat
 ``scatter_at``       the same with ``multiply``, ``maximum``, ``minimum``, by its name first
+``block_bytes``      how large the pieces are in which large arrays are worked on
 ``checks_bounds``    whether looking at indices is cheap (on a GPU it would wait for the GPU)
 ``accumulate``       ``(name, x, axis)``: the running maximum, minimum or logaddexp
+``philox_fill``      fills an array with CUDA's random numbers: see ``_philox.fill``
+``dlpack_versions``  whether its arrays' ``__dlpack__`` takes ``max_version``
 ``device_count()``, ``synchronize(i)``, ``device_name(i)``, ``memory_allocated(i)``
 ===================  ===============================================================================
 """
@@ -35,7 +44,8 @@ from typing import Any
 
 import numpy
 
-from . import _erf
+from . import _blocks, _erf
+from ._lapack import Lapack
 
 __all__ = ["quiet", "xp"]
 
@@ -104,6 +114,44 @@ def expanded(array: Any, shape: tuple[int, ...]) -> Any:
     if array.flags.writeable:
         made.flags.writeable = True
     return made
+
+
+def repeated(array: Any, shape: tuple[int, ...]) -> Any:
+    """``array`` broadcast to ``shape``, only to be read.
+
+    What is small is written out: NumPy computes three times as fast with arrays without gaps.
+    """
+    if math.prod(shape) > 4096:
+        return expanded(array, shape)
+    made = numpy.empty(shape, array.dtype)
+    made[...] = array
+    return made
+
+
+def summed(array: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """The sum over ``axes``, as an array of ``shape``, in which they have size 1 or are left out.
+
+    NumPy takes long over leading axes: where there is little to add, a product with ones takes a
+    third of the time. (For more, OpenBLAS uses several threads, which would change the rounding.)
+    """
+    if (
+        0 < array.size <= 8192 and array.ndim and array.shape[-1] > 1 and axes
+        and axes[-1] == len(axes) - 1 < array.ndim - 1
+        and array.dtype.char in "fd" and array.flags.c_contiguous
+    ):  # fmt: skip
+        rows = math.prod(array.shape[: len(axes)])
+        return _ones(rows, array.dtype.char).dot(array.reshape(rows, -1)).reshape(shape)
+    # By position, since names take NumPy longer: no dtype, no out, keepdims.
+    total = _add_reduce(array, axes, None, None, True)
+    return total if array.ndim == len(shape) else total.reshape(shape)
+
+
+_add_reduce = numpy.add.reduce
+
+
+@functools.lru_cache(maxsize=256)
+def _ones(n: int, dtype: str) -> Any:
+    return numpy.ones(n, dtype)
 
 
 def _scatter_add(target: Any, index: Any, values: Any) -> None:
@@ -182,6 +230,12 @@ def _scatter_at(name: str, target: Any, index: Any, values: Any) -> None:
     getattr(numpy, name).at(target, index, values)
 
 
+def _philox_fill(name: str, out: Any, seed: int, offset: int, *parameters: Any) -> None:
+    from . import _philox  # for generators of CUDA alone
+
+    _philox.fill(name, out, seed, offset, *parameters)
+
+
 def masked(array: Any, mask: Any) -> Any:
     """``array`` where ``mask`` is true, zero elsewhere.
 
@@ -213,13 +267,25 @@ vars(xp).update(
     storage=storage,
     strided=strided,
     expanded=expanded,
+    repeated=repeated,
+    summed=summed,
     scatter_add=_scatter_add,
     scatter_at=_scatter_at,
+    block_bytes=1 << 20,  # they stay in the second-level cache
     checks_bounds=True,
     accumulate=lambda name, x, axis: getattr(numpy, name).accumulate(x, axis=axis),
     masked=masked,
     erf=_erf.erf,
     erfc=_erf.erfc,
+    normal_tail=_erf.normal_tail,
+    lapack=Lapack(numpy),
+    in_blocks=_blocks.in_blocks,
+    row_blocks=_blocks.row_blocks,
+    sums=_blocks.sums,
+    sum_of_products=_blocks.sum_of_products,
+    exp_shift=_blocks.exp_shift,
+    philox_fill=_philox_fill,
+    dlpack_versions=numpy.lib.NumpyVersion(numpy.__version__) >= "2.1.0",
     device_count=lambda: 1,
     synchronize=lambda index: None,
     device_name=lambda index: platform.processor() or platform.machine(),

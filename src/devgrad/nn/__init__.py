@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from . import functional
+from . import functional, init, modules, parameter, utils
+from .modules import *  # noqa: F403
+from .parameter import Buffer, Parameter
 
-__all__ = ["functional"]
+__all__ = [
+    "Buffer", "Parameter", "functional", "init", "modules", "parameter", "utils",
+    *modules.__all__,
+]  # fmt: skip

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import linecache
 import sys
+from types import FunctionType
 from typing import Any
 
 from .._tensor import Tensor, View
 from ..autograd._graph import OutputEdge, Released, next_rank
 from ..autograd._modes import mode
-from ..autograd._provenance import INTERNAL, user_line
+from ..autograd._provenance import USER_FILES, user_line
 from ._errors import explain, freed, inference_saved, modified
-from ._inplace import NUMPY_NAMES, from_numpy_names, write_out
+from ._inplace import NUMPY_NAMES, change_recorded, from_numpy_names, write_out
 from ._op import REQUIRED, Op, Parameter
 from ._promotion import (
     NotAnOperand,
@@ -32,37 +33,65 @@ from ._promotion import (
 __all__ = ["build"]
 
 
-def build(op: Op, operator: bool) -> None:
-    """Write and compile the function (or operator) of ``op``, and its node's ``vjp``."""
-    source = "\n".join([*_function(op, operator), "", *_vjp(op)])
-    filename = f"<devgrad {op.name}{' operator' if operator else ''}>"
+def build(op: Op, face: str) -> None:
+    """Write and compile a face of ``op`` ("function", "operator" or "inplace"), and its ``vjp``."""
+    operator = face == "operator"
+    written = _inplace(op) if face == "inplace" else _function(op, operator)
+    source = "\n".join([*written, "", *_vjp(op)])
+    filename = f"<devgrad {op.name}{'' if face == 'function' else ' ' + face}>"
     # Tracebacks and debuggers show the written code.
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
     scope = op.namespace
-    scope.update(_SCOPE, forward=op.forward, Node=op.node_class, Result=op.result_type)
+    scope.update(_SCOPE, forward=_by_position(op.forward), Node=op.node_class)
+    scope["Result"] = op.result_type
     scope.update({f"rule_{name}": rule for name, (rule, _) in op.rules.items()})
     made: dict[str, Any] = {}
     exec(compile(source, filename, "exec"), scope, made)
-    target = op.operator if operator else op.function
+    target = getattr(op, face)
     compiled = made["function"]
-    target.__code__ = compiled.__code__.replace(co_name=op.name)
+    target.__code__ = compiled.__code__.replace(co_name=target.__name__)
     target.__defaults__ = tuple(
         p.default for p in op.parameters if not p.keyword_only and p.default is not REQUIRED
     )
     target.__kwdefaults__ = {p.name: p.default for p in op.parameters if p.keyword_only}
-    if not operator:
+    if face == "function":
         target.__kwdefaults__["out"] = None
-    if not operator or not op.source:
+    if face == "function" or not op.source:
         op.source = source
     if op.rules:
         op.node_class.vjp = made["vjp"]  # type: ignore[attr-defined]
 
 
+def _by_position(forward: Any) -> Any:
+    """``forward`` with its keyword-only parameters made positional: Python calls that faster."""
+    code = forward.__code__
+    count = code.co_argcount + code.co_kwonlyargcount
+    code = code.replace(co_argcount=count, co_kwonlyargcount=0)
+    return FunctionType(code, forward.__globals__, forward.__name__, None, forward.__closure__)
+
+
+def _forward_call(op: Op) -> str:
+    """The call of the forward; where that is no more than ``xp.name(input, …)``, this itself."""
+    arguments = [p.name if p.kind == "plain" else f"array_{p.name}" for p in op.parameters]
+    code = op.forward.__code__
+    plain = _PLAIN.get(len(arguments))
+    if plain is not None and code.co_code == plain and len(code.co_names) == 1:
+        return f"kind.xp.{code.co_names[0]}({', '.join(arguments)})"
+    return f"forward(kind.xp, {', '.join(arguments)})"
+
+
+# The bytecode of such forwards, by their number of operands.
+_PLAIN = {
+    1: (lambda xp, a: xp.f(a)).__code__.co_code,
+    2: (lambda xp, a, b: xp.f(a, b)).__code__.co_code,
+}
+
 _SCOPE: dict[str, Any] = {
     "Tensor": Tensor, "View": View, "OutputEdge": OutputEdge, "Released": Released,
-    "next_rank": next_rank, "mode": mode, "internal": INTERNAL, "user_line": user_line,
+    "next_rank": next_rank, "mode": mode, "user_files": USER_FILES, "user_line": user_line,
     "explain": explain, "freed": freed, "inference_saved": inference_saved, "modified": modified,
-    "write_out": write_out, "from_numpy_names": from_numpy_names, "not_a_tensor": not_a_tensor,
+    "write_out": write_out, "change_recorded": change_recorded,
+    "from_numpy_names": from_numpy_names, "not_a_tensor": not_a_tensor,
     "not_in_list": not_in_list, "empty_list": empty_list,
     "promote": promote, "promote_all": promote_all,
     "same_device": same_device, "operand_fallback": operand_fallback,
@@ -113,21 +142,51 @@ def _function(op: Op, operator: bool) -> list[str]:
             f"        return write_out(op, out, {_tuple(arguments)}, dict({', '.join(keywords)}))",
         ]
     lines += _operands(op, operator)
-    call = ", ".join(
-        [f"array_{p.name}" if p.kind != "plain" else p.name
-         for p in op.parameters if not p.keyword_only] + keywords
-    )  # fmt: skip
     tensors = _tuple([*([f"*{op.variadic}"] if op.variadic else []), *[p.name for p in op.tensors]])
     many = op.several or op.result_type is not None
     lines += [
         "    try:",
-        f"        {'arrays' if many else 'array'} = forward(kind.xp, {call})",
+        f"        {'arrays' if many else 'array'} = {_forward_call(op)}",
         "    except Exception as error:",
         f"        raise explain(op, error, {tensors}) from None",
     ]
     lines += _edges(op)
     lines += _several_results(op) if many else _one_result(op)
     return lines
+
+
+def _inplace(op: Op) -> list[str]:
+    """The in-place form: what is not recorded, as updates of parameters, is done here at once."""
+    first = op.tensors[0].name
+    arguments = [p.name for p in op.parameters if not p.keyword_only]
+    keywords = [f"{p.name}={p.name}" for p in op.parameters if p.keyword_only]
+    return [
+        f"def function({_signature(op, True)}):",
+        "    if mode.grad or not isinstance(input, Tensor):".replace("input", first),
+        f"        return change_recorded(op.function, '{op.name}', "
+        f"{', '.join([*arguments, *keywords])})",
+        *_operands(op, operator=True),
+        f"    if kind is not {first}._type or {first}._changes is None:",
+        f"        return change_recorded(op.function, '{op.name}', "
+        f"{', '.join([*arguments, *keywords])})",
+        f"    target = {first}._array",
+        "    try:",
+        f"        array = {_forward_call(op)}",
+        "    except Exception as error:",
+        f"        raise explain(op, error, {_tuple([p.name for p in op.tensors])}) from None",
+        "    if array.shape != target.shape or array.dtype is not kind.array_dtype "
+        "or 0 in target.strides:",
+        f"        return change_recorded(op.function, '{op.name}', "
+        f"{', '.join([*arguments, *keywords])})",
+        "    target[...] = array",
+        f"    changes = {first}._changes",
+        "    changes[0] += 1",
+        "    frame = getframe(1)",
+        "    code = frame.f_code",
+        "    in_user_file = code.co_filename in user_files",
+        "    changes[1] = (code, frame.f_lasti) if in_user_file else user_line()",
+        f"    return {first}",
+    ]
 
 
 def _operands(op: Op, operator: bool) -> list[str]:
@@ -258,20 +317,22 @@ def _saved(op: Op) -> list[str]:
         users = [n for n in op.edge_names if name in op.rules[n][1]]
         if name in op.output_names and name not in plain:
             results = "result" if op.result_type is None else f"result_{name}"
-            entries.append(f"({results}._array, {results}._version, {results}._version[0])")
+            entries.append(f"({results}._array, {results}._changes, {results}._changes[0])")
         elif name == op.variadic:
-            entries.append(f"[(t._array, t._version, t._version[0]) for t in {name}]")
+            entries.append(f"[(t._array, t._changes, t._changes[0]) for t in {name}]")
         elif name not in plain:
             parameter = name.removesuffix("_shape")
             assert parameter in plain, f"{op.name}: a rule asks for {name!r}, which there is not"
             if parameter == op.variadic:
                 entries.append(f"[array.shape for array in array_{parameter}]")
             else:
-                entries.append(f"array_{parameter}.shape")
+                shape = f"array_{parameter}.shape"
+                guard = f"None if {parameter} is None else " if plain[parameter].optional else ""
+                entries.append(guard + shape)
         elif plain[name].kind == "plain":
             entries.append(name)
         else:
-            entry = f"(array_{name}, {name}._version, {name}._version[0])"
+            entry = f"(array_{name}, {name}._changes, {name}._changes[0])"
             conditions = [] if plain[name].optional is False else [f"{name} is not None"]
             if len(users) < len(op.edge_names):
                 wanted = " or ".join(f"edge_{n} is not None" for n in users)
@@ -293,16 +354,17 @@ def _saved(op: Op) -> list[str]:
 def _record(op: Op) -> list[str]:
     """Lines that make the node; shape, type and the results' edges are set around them."""
     return [
-        "node = new(Node)",
+        "node = Node()",
         f"node.edges = {_all_edges(op)}",
         *_saved(op),
         "node.rank = next_rank()",
         "frame = getframe(1)",
-        "if internal[frame.f_code.co_filename]:",
-        "    node.code, node.lasti = user_line()",
-        "else:",
-        "    node.code = frame.f_code",
+        "code = frame.f_code",
+        "if code.co_filename in user_files:",
+        "    node.code = code",
         "    node.lasti = frame.f_lasti",
+        "else:",
+        "    node.code, node.lasti = user_line()",
     ]
 
 
@@ -334,24 +396,27 @@ def _one_result(op: Op) -> list[str]:
     if op.view:
         first = op.tensors[0].name
         lines += [
-            f"    result._version = {first}._version",
+            f"    result._changes = {first}._changes",
             f"    result._view = View({first}, (forward, {_view_arguments(op)}, None))",
         ]
     else:
-        lines += ["    result._version = [0, None]", "    result._view = None"]
+        lines += ["    result._changes = [0, None]", "    result._view = None"]
     if op.rules:
         lines += [
-            "    if mode.grad:",
+            "    recorder = mode.grad",
+            "    if recorder:",
             f"        if {_any_edge(op)}:",
             *_indented(_record(op), 3),
             "            node.shape = array.shape",
             "            node.tensor_type = result._type",
             "            result._edge = node",
+            "            if recorder is not True:",
+            "                recorder.made(node)",
         ]
         lines += ["    elif mode.inference:"] if not op.view else []
     else:
         lines += ["    if mode.inference:"] if not op.view else []
-    lines += ["        result._version = None"] if not op.view else []
+    lines += ["        result._changes = None"] if not op.view else []
     return [*lines, "    return result"]
 
 
@@ -369,12 +434,12 @@ def _several_results(op: Op) -> list[str]:
     ]
     if op.view:
         lines += [
-            f"        result._version = {first}._version",
+            f"        result._changes = {first}._changes",
             f"        result._view = View({first}, (forward, {_view_arguments(op)}, index))",
         ]
     else:
         lines += [
-            "        result._version = None if mode.inference else [0, None]",
+            "        result._changes = None if mode.inference else [0, None]",
             "        result._view = None",
         ]
     lines += ["        results.append(result)"]
@@ -382,7 +447,8 @@ def _several_results(op: Op) -> list[str]:
         lines += [f"    {', '.join(f'result_{n}' for n in op.output_names)}, = results"]
     if op.rules:
         lines += [
-            "    if mode.grad and (" + _any_edge(op) + "):",
+            "    recorder = mode.grad",
+            f"    if recorder and ({_any_edge(op)}):",
             *_indented(_record(op), 2),
         ]
         if op.several or op.differentiable > 1:
@@ -400,6 +466,7 @@ def _several_results(op: Op) -> list[str]:
                 "        node.tensor_type = results[0]._type",
                 "        results[0]._edge = node",
             ]
+        lines += ["        if recorder is not True:", "            recorder.made(node)"]
     return [*lines, f"    return {'Result(*results)' if op.result_type else 'tuple(results)'}"]
 
 

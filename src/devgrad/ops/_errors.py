@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..autograd._graph import AccumulateGrad, Node, Released
 from ..autograd._provenance import line_of, user_line
-from ..device import device_of_array, dtype_of_array
+from ..device import device_of_array, dtype_of_array, memory_error
+from ._arguments import explain_op, outer_name
 
 if TYPE_CHECKING:
     from ._op import Op
@@ -37,7 +39,11 @@ def broadcast_mismatch(a: Sequence[int], b: Sequence[int]) -> str | None:
 
 
 def explain(op: Op, error: Exception, operands: Sequence[Any]) -> Exception:
-    """The error to raise where an operation's forward raised ``error``."""
+    """The error to raise where an operation's forward raised ``error``. Called by its function."""
+    wrong = explain_op(op, error, sys._getframe(1).f_locals)
+    if wrong is not error:
+        return wrong
+    name = outer_name(op.name)
     given = ", ".join(describe(x) for x in operands if hasattr(x, "_array"))
     shapes = [x._array.shape for x in operands if hasattr(x, "_array")]
     if isinstance(error, (ValueError, IndexError)) and op.promotes:
@@ -46,13 +52,15 @@ def explain(op: Op, error: Exception, operands: Sequence[Any]) -> Exception:
                 phrase = broadcast_mismatch(a, b)
                 if phrase:
                     return RuntimeError(
-                        f"{phrase}. {op.name}() was given {given}, at {line_of(user_line())}"
+                        f"{phrase}. {name}() was given {given}, at {line_of(user_line())}"
                     )
-    if isinstance(error, (RuntimeError, IndexError, TypeError, NotImplementedError, MemoryError)):
+    if isinstance(error, MemoryError):
+        return memory_error(error)
+    if isinstance(error, (RuntimeError, IndexError, TypeError, NotImplementedError)):
         return error
     if isinstance(error, ValueError):
         return RuntimeError(
-            f"{op.name}(): {error}. It was given {given}, at {line_of(user_line())}"
+            f"{name}(): {error}. It was given {given}, at {line_of(user_line())}"
         )
     return error
 

@@ -32,14 +32,13 @@ def zeros_like(x: Any) -> Any:
 @op(node="SumBackward1", function=False, method=False)
 def sum_to(xp: Any, input: Array, shape: Any) -> Array:
     """``input`` summed down to a shape that broadcasts to its own."""
-    total = xp.add.reduce(input, axis=axes_summed(input.shape, tuple(shape)), keepdims=True)
-    return total.reshape(tuple(shape))
+    return xp.summed(input, axes_summed(input.shape, tuple(shape)), tuple(shape))
 
 
 @op(node="ExpandBackward0", function=False, method=False)
 def expand_to(xp: Any, input: Array, shape: Any) -> Array:
-    """``input`` broadcast to a shape, without a copy where the array library can."""
-    return xp.expanded(input, tuple(shape))
+    """``input`` broadcast to a shape, without a copy where that is faster; only to be read."""
+    return xp.repeated(input, tuple(shape))
 
 
 sum_to.vjp(input=lambda g, input_shape: expand_to(g, input_shape))

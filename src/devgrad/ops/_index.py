@@ -39,7 +39,7 @@ class Places:
     __slots__ = ("dim", "dims", "index", "mask", "tensors")
 
     def __init__(self, xp: Any, arrays: list[tuple[int, Any]], tensors: list[Tensor]) -> None:
-        self.tensors = [(t._array, t._version, t._version[0]) for t in tensors if t._version]
+        self.tensors = [(t._array, t._changes, t._changes[0]) for t in tensors if t._changes]
         self.mask = len(arrays) == 1 and arrays[0][1].dtype.kind == "b"
         if not self.mask:
             whole = []
@@ -298,7 +298,7 @@ def places_of(tensor: Tensor, index: Tensor) -> Places | None:
         not n
         or not tensor._array.ndim
         or kind.device is not tensor._type.device
-        or index._version is None
+        or index._changes is None
     ):
         return None
     name = kind.dtype.name
@@ -308,7 +308,7 @@ def places_of(tensor: Tensor, index: Tensor) -> Places | None:
     elif name != "int64":
         return None
     places = Places.__new__(Places)
-    places.tensors = [(array, index._version, index._version[0])]
+    places.tensors = [(array, index._changes, index._changes[0])]
     places.index = (array,)
     places.mask = name == "bool"
     places.dim = None if places.mask else 0

@@ -12,20 +12,18 @@ special is the bookkeeping, which follows PyTorch:
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .._tensor import Tensor, View, wrap
 from ..autograd._graph import AccumulateGrad, Edge, Node, Released, next_rank
 from ..autograd._modes import mode
-from ..autograd._provenance import INTERNAL, line_of, user_line
+from ..autograd._provenance import line_of, user_line
 from ._errors import describe, freed
 from ._layout import layout_of, new_like, overlaps, positions, strides_of
 
-__all__ = ["NUMPY_NAMES", "bump", "check_inplace", "from_numpy_names", "inplace_form",
-           "out_form", "replace", "write_out",
-           "write_result"]  # fmt: skip
+__all__ = ["NUMPY_NAMES", "bump", "change_recorded", "check_inplace", "from_numpy_names",
+           "inplace_form", "out_form", "rebase", "replace", "write_out", "write_result"]  # fmt: skip
 
 
 def check_inplace(name: str, tensor: Tensor, recorded: bool, uniform: bool = False) -> None:
@@ -40,7 +38,7 @@ def check_inplace(name: str, tensor: Tensor, recorded: bool, uniform: bool = Fal
     Raises:
         RuntimeError: see the text of each.
     """
-    if tensor._version is None and not mode.inference:
+    if tensor._changes is None and not mode.inference:
         raise RuntimeError(
             "Inplace update to inference tensor outside InferenceMode is not allowed."
             "You can make a clone to get a normal tensor before doing inplace update."
@@ -105,6 +103,16 @@ def _refuse_view(tensor: Tensor, view: View, here: str) -> None:
             "functions do not allow the output views to be modified inplace. You should replace "
             f"the inplace operation by an out-of-place one.{here}"
         )
+    if view.origin == "function":
+        title = "" if tensor.grad_fn is None else tensor.grad_fn.name().removesuffix("Backward")
+        raise RuntimeError(
+            f"Output {tensor.output_nr} of {title} is a view and is being modified inplace. This "
+            "view was created inside a custom Function (or because an input was returned as-is) "
+            "and the autograd logic to handle view+inplace would override the custom backward "
+            "associated with the custom Function, leading to incorrect gradients. This behavior "
+            "is forbidden. You can fix this by cloning the output of the custom Function."
+            f"{here}"
+        )
     raise RuntimeError(
         f"A view was created in {view.origin} mode and is being modified inplace with grad mode "
         "enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You "
@@ -116,7 +124,7 @@ def _refuse_view(tensor: Tensor, view: View, here: str) -> None:
 
 def bump(tensor: Tensor) -> None:
     """Count a change in place of the tensor's memory, and remember the line."""
-    version = tensor._version
+    version = tensor._changes
     if version is not None:
         version[0] += 1
         version[1] = user_line()
@@ -152,13 +160,18 @@ def replace(name: str, tensor: Tensor, result: Tensor) -> Tensor:
     bump(tensor)
     if isinstance(node, Node):
         _point_to_output(node, tensor, result)
-    if tensor._view is None:
-        if result._edge is not None and result._type is not tensor._type:
-            node = _cast_edge(node, tensor)
-        tensor._edge = node
-    else:
-        _change_base(tensor._view, node, tensor)
+    if tensor._view is None and result._edge is not None and result._type is not tensor._type:
+        node = _cast_edge(node, tensor)
+    rebase(tensor, node)
     return tensor
+
+
+def rebase(tensor: Tensor, edge: Edge) -> None:
+    """Give ``tensor``, which was changed in place, its new history; and its base, if it is a view."""
+    if tensor._view is None:
+        tensor._edge = edge
+    else:
+        _change_base(tensor._view, edge, tensor)
 
 
 def _forgotten(name: str, tensor: Tensor) -> Node | None:
@@ -192,6 +205,8 @@ def _keep_original(node: Node, tensor: Tensor) -> None:
     op = getattr(node, "op", None)
     if op is None or not op.tensors or op.tensors[0].name not in op.saved_names:
         return
+    if node.saved.__class__ is not tuple:  # hooks keep something of their own
+        return
     index = op.saved_names.index(op.tensors[0].name)
     entry, array = node.saved[index], tensor._array
     if entry.__class__ is tuple and entry[0] is array:
@@ -201,8 +216,8 @@ def _keep_original(node: Node, tensor: Tensor) -> None:
 
 def _point_to_output(node: Node, tensor: Tensor, result: Tensor) -> None:
     """Have the node save ``tensor`` for its output: the output's own array is given up."""
-    version = tensor._version
-    if version is not None and result._type is tensor._type:
+    version = tensor._changes
+    if version is not None and result._type is tensor._type and node.saved.__class__ is tuple:
         entry = (tensor._array, version, version[0])
         node.saved = tuple(
             entry if e.__class__ is tuple and len(e) == 3 and e[0] is result._array else e
@@ -381,7 +396,7 @@ def _current_edge(tensor: Tensor) -> Edge | None:
     """The edge of a view, made again from its base's if the storage has changed since."""
     view = tensor._view
     assert view is not None
-    version = tensor._version
+    version = tensor._changes
     if version is not None and view.version != version[0]:
         view.version = version[0]
         base = view.base
@@ -406,41 +421,34 @@ def _current_edge(tensor: Tensor) -> Edge | None:
 Tensor._current_edge = _current_edge  # type: ignore[assignment]
 
 
-def inplace_form(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """``mul_`` for ``mul``: the same, into the first operand's memory."""
+def change_recorded(
+    function: Callable[..., Any], name: str, input: Any, /, *args: Any, **kwargs: Any
+) -> Any:
+    """``input`` changed in place to ``function(input, ...)``, and recorded if that is called for.
 
-    title = f"{name}_"
-
-    def changed(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if not isinstance(input, Tensor):
-            raise TypeError(
-                f"{name}_(): argument 'input' (position 1) must be Tensor, not "
-                f"{type(input).__name__}"
-            )
-        recorded = mode.grad and any_requires_grad((input, *args, *kwargs.values()))
-        array, version = input._array, input._version
-        if recorded or version is None or input._view is not None or 0 in array.strides:
-            check_inplace(title, input, recorded)
-        result = function(input, *args, **kwargs)
-        if result is NotImplemented:
-            return result
-        if (
-            recorded
-            or version is None
-            or result._type is not input._type
-            or result._array.shape != array.shape
-        ):
-            return replace(title, input, result)
-        # What `replace` does, where there is nothing to record: updates of parameters.
-        array[...] = result._array
-        frame = sys._getframe(1)
-        version[0] += 1
-        version[1] = (
-            user_line() if INTERNAL[frame.f_code.co_filename] else (frame.f_code, frame.f_lasti)
+    Raises:
+        TypeError: ``input`` is no tensor.
+        RuntimeError: as `check_inplace` and `replace`.
+    """
+    if not isinstance(input, Tensor):
+        raise TypeError(
+            f"{name}_(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
         )
-        return input
+    title = f"{name}_"
+    recorded = mode.grad and any_requires_grad((input, *args, *kwargs.values()))
+    if recorded or input._changes is None or input._view is not None or 0 in input._array.strides:
+        check_inplace(title, input, recorded)
+    result = function(input, *args, **kwargs)
+    return result if result is NotImplemented else replace(title, input, result)
 
-    changed.__name__ = changed.__qualname__ = title
+
+def inplace_form(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """``pow_`` for ``pow``, a composite: the same, into the first operand's memory."""
+
+    def changed(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return change_recorded(function, name, input, *args, **kwargs)
+
+    changed.__name__ = changed.__qualname__ = f"{name}_"
     changed.__doc__ = f"The in-place form of `{name}`: changes ``input``, and returns it."
     return changed
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ._arguments import as_int, as_ints
+
 __all__ = ["as_dim", "as_dims", "ints", "is_dense", "layout_of", "new_like", "overlaps",
            "positions", "strides_of", "viewable"]  # fmt: skip
 
@@ -16,8 +18,10 @@ def as_dim(dim: int, ndim: int) -> int:
     """``dim`` counted from the front.
 
     Raises:
-        IndexError: there is no such dimension.
+        IndexError: there is no such dimension. TypeError: it is no int.
     """
+    if dim.__class__ is not int:
+        dim = as_int("dim", dim)
     n = ndim or 1
     if not -n <= dim < n:
         raise IndexError(
@@ -40,11 +44,18 @@ def as_dims(dims: Sequence[int], ndim: int) -> tuple[int, ...]:
     return found
 
 
-def ints(values: Any) -> tuple[int, ...]:
-    """Sizes or dimensions given as arguments: ``(2, 3)``, ``((2, 3),)`` or ``([2, 3],)``."""
+def ints(values: Any, name: str = "size") -> tuple[int, ...]:
+    """Sizes or dimensions given as arguments: ``(2, 3)``, ``((2, 3),)`` or ``([2, 3],)``.
+
+    Raises:
+        TypeError: there is something else than ints. ``name`` is the parameter's.
+    """
     if len(values) == 1 and isinstance(values[0], (tuple, list)):
         values = values[0]
-    return tuple([n if n.__class__ is int else n.__index__() for n in values])
+    for n in values:
+        if n.__class__ is not int:
+            return as_ints(name, values)
+    return tuple(values)
 
 
 def strides_of(array: Any) -> tuple[int, ...]:

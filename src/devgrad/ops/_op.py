@@ -33,14 +33,18 @@ from typing import Any, overload
 
 from .._tensor import Tensor, wrap
 from ..autograd._graph import Edge, Node, OutputEdge, Released
-from ..device import array_namespace
+from ..device import array_namespace, known_namespaces
+from ._arguments import explained
 from ._errors import freed, modified
 
-__all__ = ["FUNCTIONS", "METHODS", "OPS", "Array", "Arrays", "Op", "OpNode", "Parameter",
+__all__ = ["FUNCTIONS", "METHODS", "OPS", "Array", "Arrays", "Ints", "Number", "Op", "OpNode", "Parameter",
            "composite", "op"]  # fmt: skip
 
-Array = Any
+# What parameters are annotated with, besides Python's own types; see _arguments.py.
+Array = Any  # a tensor, to the user
 Arrays = Sequence[Any]
+Number = Any  # a number, or a 0-dim tensor
+Ints = Any  # a tuple or list of ints
 
 OPS: dict[str, Op] = {}  # every declared op, by name
 FUNCTIONS: dict[str, dict[str, Any]] = {}  # namespace ("" is devgrad itself) -> name -> function
@@ -78,11 +82,31 @@ def _parameters(forward: Any) -> list[Parameter]:
     return found
 
 
+# PyTorch's names for what a node has saved, where ours differ.
+_SAVED_AS = {"self": "input", "result": "out", "self_sym_sizes": "input_shape"}
+
+
 class OpNode(Node):
-    """A node of a declared operation. Each operation has a subclass with its own ``vjp``."""
+    """A node of a declared operation. Each operation has a subclass with its own ``vjp``.
+
+    What it has saved can be looked at: ``z.grad_fn._saved_self``, ``_saved_other``,
+    ``_saved_result``, by PyTorch's names and ours.
+    """
 
     __slots__ = ()
     op: Op
+
+    def __getattr__(self, name: str) -> Any:
+        key = name.removeprefix("_saved_")
+        key = _SAVED_AS.get(key, key)
+        if not name.startswith("_saved_") or key not in self.op.saved_names:
+            raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
+        return self.saved_values()[key]
+
+    def __dir__(self) -> list[str]:
+        pytorchs = {ours: theirs for theirs, ours in _SAVED_AS.items()}
+        saved = [f"_saved_{pytorchs.get(name, name)}" for name in self.op.saved_names]
+        return [*super().__dir__(), *saved]
 
     def edge_of(self, name: str) -> Edge | None:
         """Where the gradient of the input of this name goes."""
@@ -113,6 +137,11 @@ class OpNode(Node):
                         edge = None
                 values[name] = self._unpacked(name, entry, edge)
         return values
+
+    def saved_parts(self) -> list[Any]:
+        """The saved tensors, one (or a list) for each entry of ``saved``; None for other entries."""
+        values, arrays = self.saved_values(), self.op.saved_arrays
+        return [values[name] if name in arrays else None for name in self.op.saved_names]
 
     def _unpacked(self, name: str, entry: Any, edge: Edge | None) -> Tensor:
         array, version, expected = entry
@@ -154,6 +183,7 @@ class Op:
         node: str | None = None,
         promotes: bool | Sequence[str] = False,
         floating: bool = False,
+        numbers: bool | Sequence[str] = True,
         view: bool = False,
         outputs: Sequence[str] = (),
         several: bool = False,
@@ -168,6 +198,8 @@ class Op:
         chosen = None if isinstance(promotes, bool) else promotes
         self.promoted = [p for p in self.tensors if chosen is None or p.name in chosen]
         self.floating = floating
+        names = [p.name for p in self.promoted]
+        self.numbers = frozenset(names if numbers is True else numbers or ())
         self.view = view
         self.several = several  # returns a list of outputs, all differentiable, of any length
         self.differentiable = differentiable
@@ -190,15 +222,17 @@ class Op:
         self.inplace: Any = None
         OPS[self.name] = self
 
-    def _stub(self, operator: bool = False) -> Any:
-        function = FunctionType(_compile_first.__code__, self.namespace, self.name)
-        function.__kwdefaults__ = {"_operator": operator}
+    def _stub(self, face: str = "function") -> Any:
+        """What stands for a face of the operation until it is first called, and then becomes it."""
+        name = f"{self.name}_" if face == "inplace" else self.name
+        function = FunctionType(_compile_first.__code__, self.namespace, name)
+        function.__kwdefaults__ = {"_face": face}
         function.__doc__ = self.forward.__doc__
         function.__module__ = "devgrad"
-        function.__qualname__ = self.name
+        function.__qualname__ = name
         return function
 
-    def vjp(self, **rules: Callable[..., Any] | None) -> Op:
+    def vjp(self, /, **rules: Callable[..., Any] | None) -> Op:
         """Say how the gradient of the output becomes those of the inputs, by parameter."""
         for name, rule in rules.items():
             names = () if rule is None else rule.__code__.co_varnames[1 : rule.__code__.co_argcount]
@@ -218,13 +252,11 @@ class Op:
         return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        first = args[0] if self.variadic is None else next(iter(args[0]))
-        if not isinstance(first, Tensor):
-            xp = array_namespace(first)
-            if xp is not None:
-                return self.forward(xp, *args, **kwargs)
-        # A number stands first, as in where(mask, 0.0, g): what follows decides.
-        for x in args[1:] if not isinstance(first, Tensor) else ():
+        xp = known_namespaces.get(args[0].__class__)
+        if xp is not None:
+            return self.forward(xp, *args, **kwargs)
+        # The first array or tensor decides: a number may stand before it, as in where(m, 0.0, g).
+        for x in args if self.variadic is None else args[0]:
             if isinstance(x, Tensor):
                 break
             xp = array_namespace(x)
@@ -236,13 +268,12 @@ class Op:
         return f"<devgrad op {self.name}>"
 
 
-def _compile_first(*args: Any, _operator: bool = False, **kwargs: Any) -> Any:
+def _compile_first(*args: Any, _face: str = "function", **kwargs: Any) -> Any:
     # The body of an operation's function until it is first called: see Op._stub.
     from devgrad.ops._compile import build
 
-    build(op, _operator)  # type: ignore[arg-type]
-    function = op.operator if _operator else op.function  # type: ignore[attr-defined]
-    return function(*args, **kwargs)
+    build(op, _face)  # type: ignore[arg-type]
+    return getattr(op, _face)(*args, **kwargs)
 
 
 def _result_type(name: str, fields: Sequence[str]) -> Any:
@@ -260,13 +291,10 @@ def _result_type(name: str, fields: Sequence[str]) -> Any:
 
 
 def _register(
-    function: Any, name: str, *, namespaces: Sequence[str], method: bool, inplace: bool | str,
+    function: Any, name: str, *, namespaces: Sequence[str], method: bool, changed: Any,
     aliases: Sequence[str], dunders: Sequence[str], operator: Any, varargs: bool,
-) -> Any:  # fmt: skip
-    """Make a function known under all its names; give back its in-place form, if it has one."""
-    from ._inplace import inplace_form
-
-    changed = inplace_form(function, name) if inplace else None
+) -> None:  # fmt: skip
+    """Make a function, and its in-place form ``changed``, known under all its names."""
     for alias in (name, *aliases):
         for namespace in namespaces:
             FUNCTIONS.setdefault(namespace, {})[alias] = function
@@ -279,7 +307,6 @@ def _register(
     for dunder in dunders:
         in_place = dunder.startswith("__i") and dunder != "__invert__"
         METHODS[dunder] = changed if in_place else operator
-    return changed
 
 
 def _with_varargs(function: Any) -> Any:
@@ -302,7 +329,8 @@ def op(forward: None = None, /, **options: Any) -> Callable[[Callable[..., Any]]
 def op(  # type: ignore[misc]  # the overload names no options
     forward: Callable[..., Any] | None = None, /, *, name: str | None = None,
     node: str | None = None,
-    promotes: bool | Sequence[str] = False, floating: bool = False, view: bool = False,
+    promotes: bool | Sequence[str] = False, floating: bool = False,
+    numbers: bool | Sequence[str] = True, view: bool = False,
     outputs: Sequence[str] = (), several: bool = False, differentiable: int = 1,
     function: bool = True, method: bool = True,
     inplace: bool = False, aliases: Sequence[str] = (), dunders: Sequence[str] = (),
@@ -315,6 +343,7 @@ def op(  # type: ignore[misc]  # the overload names no options
         promotes: tensor operands are brought to a common dtype; numbers are operands too. The names
             of some parameters: only those are.
         floating: the same, and integers become floats.
+        numbers: whether promoted operands may be numbers; the names of some: only those may.
         view: the forward returns a view of its first operand's memory, always.
         outputs: the names of several outputs, which come as a named tuple.
         several: the forward returns a list, of any length, of differentiable outputs; its rule is
@@ -328,14 +357,17 @@ def op(  # type: ignore[misc]  # the overload names no options
 
     def declare(forward: Callable[..., Any]) -> Op:
         declared = Op(
-            forward, name=name, node=node, promotes=promotes, floating=floating, view=view,
+            forward, name=name, node=node, promotes=promotes, floating=floating,
+            numbers=numbers, view=view,
             outputs=outputs, several=several, differentiable=differentiable,
         )  # fmt: skip
         if dunders:
-            declared.operator = declared._stub(operator=True)
-        declared.inplace = _register(
+            declared.operator = declared._stub("operator")
+        if inplace:
+            declared.inplace = declared._stub("inplace")
+        _register(
             declared.function, declared.name, namespaces=namespaces if function else (),
-            method=method, inplace=inplace, aliases=aliases, dunders=dunders,
+            method=method, changed=declared.inplace, aliases=aliases, dunders=dunders,
             operator=declared.operator, varargs=varargs,
         )  # fmt: skip
         return declared
@@ -358,14 +390,15 @@ def composite(  # type: ignore[misc]
 
     It gets the same faces as an `op`; its derivative follows from what it is made of.
     """
-    from ._inplace import out_form
+    from ._inplace import inplace_form
 
     def declare(body: Callable[..., Any]) -> Any:
         name = body.__name__.rstrip("_")
-        public = out_form(body, name) if out else body
+        public = explained(body, name, out=out)
         _register(
             public, name, namespaces=namespaces if function else (), method=method,
-            inplace=inplace, aliases=aliases, dunders=dunders, operator=body, varargs=varargs,
+            changed=inplace_form(public, name) if inplace else None, aliases=aliases,
+            dunders=dunders, operator=body, varargs=varargs,
         )  # fmt: skip
         return public
 

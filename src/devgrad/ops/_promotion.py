@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dis
 from typing import TYPE_CHECKING, Any
 
 from .._tensor import Tensor, constant, wrap
+from ..autograd._provenance import user_line
 from ..device import (
     CPU,
     DType,
@@ -15,40 +17,46 @@ from ..device import (
     dtype_of_number,
     get_default_dtype,
     promote_types,
+    retyped,
+    transferred,
 )
+
+from ._arguments import NUMBERS, kind_name, outer_name, wrong_argument
 
 if TYPE_CHECKING:
     from ._op import Op
 
-__all__ = ["NUMBERS", "NotAnOperand", "common_type", "empty_list", "not_a_tensor", "not_in_list",
+__all__ = ["NUMBERS", "NotAnOperand", "checked_tensors", "common_type", "empty_list", "not_a_tensor", "not_in_list",
            "promote", "result_dtype",
            "same_device"]  # fmt: skip
 
-NUMBERS = (bool, int, float, complex)
+NotAnOperand = TypeError  # XXX
 
 
-class NotAnOperand(TypeError):
-    """An operator was given something that is neither tensor nor number: Python asks it next."""
-
-
-def not_a_tensor(op_name: str, parameter: str, position: int, value: object) -> NotAnOperand:
+def not_a_tensor(op_name: str, parameter: str, position: int, value: object) -> TypeError:
     """The error for an argument that should have been a tensor."""
-    kind = type(value)
-    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-    hint = ""
-    if module == "numpy.":
-        hint = ". Wrap it first, without a copy: devgrad.from_numpy(array)"
-    return NotAnOperand(
-        f"{op_name}(): argument '{parameter}' (position {position}) must be Tensor, not "
-        f"{module if module != 'numpy.' else 'numpy.'}{kind.__name__}{hint}"
-    )
+    return wrong_argument(outer_name(op_name), parameter, position, "Tensor", value)
 
 
-def not_in_list(position: int, value: object) -> TypeError:
+def not_in_list(position: int, value: object, argument: int = 0) -> TypeError:
     """The error for an element of a list that should have been a tensor."""
     return TypeError(
-        f"expected Tensor as element {position} in argument 0, but got {type(value).__name__}"
+        f"expected Tensor as element {position} in argument {argument}, but got {kind_name(value)}"
     )
+
+
+def checked_tensors(given: tuple[Any, ...], argument: int = 0) -> tuple[Tensor, ...]:
+    """Tensors given one by one, or as one list of them.
+
+    Raises:
+        TypeError: there is something else among them.
+    """
+    if len(given) == 1 and isinstance(given[0], (tuple, list)):
+        given = tuple(given[0])
+    for position, x in enumerate(given):
+        if not isinstance(x, Tensor):
+            raise not_in_list(position, x, argument)
+    return given
 
 
 def empty_list(op_name: str) -> Exception:
@@ -120,14 +128,14 @@ def promote(op: Op, operands: tuple[Any, ...]) -> tuple[TensorType, tuple[Any, .
     """The type to compute in, the operands as tensors, and their arrays in that type.
 
     Raises:
-        NotAnOperand: one is neither a tensor nor a number.
+        TypeError: one is neither a tensor nor a number.
     """
     if op.check is not None:
         op.check(operands)
     # By far the commonest: one tensor and a number that does not change its type.
     if len(operands) == 2:
         a, b = operands
-        if isinstance(a, Tensor) and isinstance(b, NUMBERS):
+        if isinstance(a, Tensor) and isinstance(b, NUMBERS) and op.promoted[1].name in op.numbers:
             kind = a._type
             category = 2 if b.__class__ is float else 3 if b.__class__ is complex else 1
             if kind.dtype.category >= category and (kind.floating or not op.floating):
@@ -141,7 +149,8 @@ def promote(op: Op, operands: tuple[Any, ...]) -> tuple[TensorType, tuple[Any, .
     if not any(isinstance(x, Tensor) for x in operands):
         raise not_a_tensor(op.name, op.promoted[0].name, 1, operands[0])
     for position, (parameter, x) in enumerate(zip(op.promoted, operands, strict=True), 1):
-        if not isinstance(x, (Tensor, *NUMBERS)) and not (x is None and parameter.optional):
+        allowed = (Tensor, *NUMBERS) if parameter.name in op.numbers else Tensor
+        if not isinstance(x, allowed) and not (x is None and parameter.optional):
             raise not_a_tensor(op.name, parameter.name, position, x)
     given = [x for x in operands if x is not None]
     kind = common_type(given, op.name, op.floating)
@@ -170,6 +179,10 @@ def operand_fallback(op: Op, operands: tuple[Any, ...]) -> Any:
 
     Anything else gets Python's `NotImplemented`, so that it may define the operation itself.
     """
+    if all(isinstance(x, (Tensor, *NUMBERS)) for x in operands):
+        raise  # the operands were not what was wrong  # noqa: PLE0704
+    if _changes_left_operand():
+        return NotImplemented
     wrapped = []
     for x in operands:
         if not isinstance(x, (Tensor, *NUMBERS)):
@@ -183,6 +196,20 @@ def operand_fallback(op: Op, operands: tuple[Any, ...]) -> Any:
     return op.function(*wrapped)
 
 
+def _changes_left_operand() -> bool:
+    """Whether the user's operator is one like ``+=``, with an array on the left.
+
+    The array cannot become a tensor, and the name should not quietly stand for another object.
+    """
+    code, at = user_line()
+    return dis.opname[code.co_code[at]].startswith("INPLACE") or (
+        dis.opname[code.co_code[at]] == "BINARY_OP" and code.co_code[at + 1] >= _FIRST_IN_PLACE
+    )
+
+
+_FIRST_IN_PLACE = 13  # NB_INPLACE_ADD in Python's opcode.h
+
+
 def as_type(x: Tensor, kind: TensorType) -> Any:
     """The array of ``x``, moved and cast to ``kind``."""
     return moved(x._array, x._type, kind)
@@ -191,9 +218,9 @@ def as_type(x: Tensor, kind: TensorType) -> Any:
 def moved(array: Any, source: TensorType, kind: TensorType) -> Any:
     """An array of type ``source``, moved and cast to ``kind``; itself, if it is so already."""
     if source.device is not kind.device:
-        array = kind.xp.from_host(source.xp.to_host(array), kind.device.index)
+        array = transferred(array, source.device, kind.device)
     if array.dtype is not kind.array_dtype:
         if array.dtype.kind == "c" and not kind.dtype.is_complex:
             array = array.real
-        array = array.astype(kind.array_dtype)
+        array = retyped(array, kind.device, kind.array_dtype)
     return array

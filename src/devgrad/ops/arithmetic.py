@@ -10,7 +10,8 @@ from typing import Any
 
 from .._tensor import Tensor
 from ._formula import conj, zeros_like
-from ._op import METHODS, Array, composite, op
+from ._inplace import write_into
+from ._op import METHODS, Array, Number, composite, op
 from .comparison import not_negative, where
 from .elementwise import log
 
@@ -47,7 +48,7 @@ def _scaled(xp: Any, x: Array, alpha: Any) -> Array:
 
 
 @op(promotes=True, inplace=True, dunders=("__add__", "__radd__", "__iadd__"))
-def add(xp: Any, input: Array, other: Array, *, alpha: Any = 1) -> Array:
+def add(xp: Any, input: Array, other: Array, *, alpha: Number = 1) -> Array:
     """``input + alpha * other``.
 
     >>> import devgrad
@@ -66,18 +67,21 @@ def conj_number(x: Any) -> Any:
 
 
 @op(promotes=True, inplace=True, aliases=("subtract",), dunders=("__sub__", "__isub__"))
-def sub(xp: Any, input: Array, other: Array, *, alpha: Any = 1) -> Array:
+def sub(xp: Any, input: Array, other: Array, *, alpha: Number = 1) -> Array:
     """``input - alpha * other``."""
-    _no_bool_minus(input.dtype)
-    return xp.subtract(input, other if alpha == 1 else _scaled(xp, other, alpha))
+    try:
+        return xp.subtract(input, other if alpha == 1 else _scaled(xp, other, alpha))
+    except TypeError:  # the array libraries subtract no bools either
+        _no_bool_minus(input.dtype)
+        raise
 
 
 sub.check = _refuse_bool
 sub.vjp(input=lambda g: g, other=lambda g, alpha: -g if alpha == 1 else g * -conj_number(alpha))
 
 
-@op(promotes=True, node="RsubBackward1", dunders=("__rsub__",))
-def rsub(xp: Any, input: Array, other: Array, *, alpha: Any = 1) -> Array:
+@op(promotes=True, numbers=("other",), node="RsubBackward1", dunders=("__rsub__",))
+def rsub(xp: Any, input: Array, other: Array, *, alpha: Number = 1) -> Array:
     """``other - alpha * input``."""
     _no_bool_minus(input.dtype)
     return xp.subtract(other, input if alpha == 1 else _scaled(xp, input, alpha))
@@ -139,7 +143,7 @@ _div_rounded.vjp(input=lambda g: zeros_like(g), other=lambda g: zeros_like(g))
 
 
 @composite(inplace=True, aliases=("divide",))
-def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+def div(input: Tensor, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor:
     """``input / other``; with ``rounding_mode`` ``"floor"`` or ``"trunc"``, rounded.
 
     >>> import devgrad
@@ -157,13 +161,13 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
 
 
 @composite(inplace=True)
-def true_divide(input: Tensor, other: Any) -> Tensor:
+def true_divide(input: Tensor, other: Tensor | Number) -> Tensor:
     """``input / other``."""
     return true_div.function(input, other)
 
 
 @composite(inplace=True)
-def floor_divide(input: Tensor, other: Any) -> Tensor:
+def floor_divide(input: Tensor | Number, other: Tensor | Number) -> Tensor:
     """``input / other`` rounded down."""
     return _div_rounded.function(input, other, "floor")
 
@@ -181,7 +185,7 @@ remainder.vjp(
 )
 
 
-@op(promotes=True, inplace=True)
+@op(promotes=True, numbers=("other",), inplace=True)
 def fmod(xp: Any, input: Array, other: Array) -> Array:
     """What is left of ``input / other`` rounded toward zero; it has the sign of ``input``."""
     _refuse_zero(input, other)
@@ -222,8 +226,6 @@ reciprocal.vjp(input=lambda g, out: -g * conj(out * out))
 
 def _power(xp: Any, base: Array, exponent: Any) -> Array:
     """``base ** exponent`` for a Python number, by products where that is exact and faster."""
-    if exponent == 2:
-        return xp.multiply(base, base)
     if exponent == 1:
         return +base if base.dtype.kind != "b" else base.copy()
     if exponent == 0:
@@ -244,12 +246,12 @@ def _power(xp: Any, base: Array, exponent: Any) -> Array:
 @op(node="PowBackward0", function=False, method=False)
 def pow_number(xp: Any, input: Array, exponent: Any) -> Array:
     """A tensor to the power of a number that does not change its dtype."""
-    return _power(xp, input, exponent)
+    return xp.multiply(input, input) if exponent == 2 else _power(xp, input, exponent)
 
 
 pow_number.vjp(
     input=lambda g, input, exponent: (
-        g * (2 * conj(input))
+        g * conj(input + input)
         if exponent == 2
         else zeros_like(input)
         if exponent == 0
@@ -302,8 +304,11 @@ pow_by_complex.vjp(
 pow_of_number.vjp(exponent=lambda g, base, exponent, out: g * _pow_slope(base, exponent, out))
 
 
-@composite(inplace=True, dunders=("__pow__", "__ipow__"))
-def pow(input: Any, exponent: Any) -> Tensor:
+_CATEGORIES = {bool: 0, int: 1, float: 2}
+
+
+@composite(inplace=True, out=False, dunders=("__pow__", "__ipow__"))
+def pow(input: Tensor | Number, exponent: Tensor | Number, *, out: Tensor | None = None) -> Tensor:
     """``input ** exponent``; one of the two may be a number.
 
     >>> import devgrad
@@ -313,10 +318,11 @@ def pow(input: Any, exponent: Any) -> Tensor:
     Raises:
         RuntimeError: an integer tensor is raised to a negative integer.
     """
+    if out is not None:
+        return write_into("pow", pow, out, (input, exponent), {})
     if not isinstance(exponent, Tensor):
         category = input._type.dtype.category
-        keeps_dtype = {int: 1, bool: 0, float: 2}.get(exponent.__class__, 3)
-        if category >= keeps_dtype:
+        if category >= _CATEGORIES.get(exponent.__class__, 3):
             return pow_number.function(input, exponent)
         if category == 2:
             return pow_by_complex.function(input, exponent)
@@ -344,7 +350,7 @@ def _rmod(self: Tensor, other: Any) -> Tensor:
 
 
 METHODS.update(
-    __rpow__=_rpow, __rtruediv__=_rdiv, __rdiv__=_rdiv, __truediv__=true_div._stub(operator=True),
+    __rpow__=_rpow, __rtruediv__=_rdiv, __rdiv__=_rdiv, __truediv__=true_div._stub("operator"),
     __itruediv__=METHODS["div_"], __floordiv__=floor_divide, __rfloordiv__=_rfloordiv,
     __ifloordiv__=METHODS["floor_divide_"], __rmod__=_rmod,
 )  # fmt: skip

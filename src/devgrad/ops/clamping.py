@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._tensor import Tensor, constant
-from ._op import Array, composite, op
+from ._op import Array, Number, composite, op
 from .comparison import masked
 
 __all__: list[str] = []
@@ -73,7 +73,7 @@ clamp_tensors.vjp(
 
 
 @composite(inplace=True, aliases=("clip",))
-def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
+def clamp(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None) -> Tensor:
     """``input`` with what is below ``min`` or above ``max`` set to that bound.
 
     The bounds are numbers or tensors, and one may be left out. Where ``min > max`` the result is
@@ -121,7 +121,7 @@ def _clamp_by_tensors(input: Any, min: Any, max: Any) -> Tensor:
 
 
 @composite(inplace=True)
-def clamp_min(input: Tensor, min: Any) -> Tensor:
+def clamp_min(input: Tensor, min: Tensor | Number) -> Tensor:
     """``input`` with what is below ``min`` set to it.
 
     >>> import devgrad
@@ -137,7 +137,7 @@ def clamp_min(input: Tensor, min: Any) -> Tensor:
 
 
 @composite(inplace=True)
-def clamp_max(input: Tensor, max: Any) -> Tensor:
+def clamp_max(input: Tensor, max: Tensor | Number) -> Tensor:
     """``input`` with what is above ``max`` set to it.
 
     >>> import devgrad

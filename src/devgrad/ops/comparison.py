@@ -7,7 +7,7 @@ from typing import Any
 from .._tensor import Tensor, constant
 from ..device import dtype_of_array, get_default_dtype
 from ._errors import refuse_dtype
-from ._op import FUNCTIONS, METHODS, Array, composite, op
+from ._op import FUNCTIONS, METHODS, Array, Number, composite, op
 from ._promotion import NUMBERS, not_a_tensor, same_device
 
 __all__: list[str] = []
@@ -16,7 +16,7 @@ __all__: list[str] = []
 # --- comparisons: booleans, without a gradient ----------------------------------------------------
 
 
-@op(promotes=True, inplace=True, dunders=("__eq__",))
+@op(promotes=True, numbers=("other",), inplace=True, dunders=("__eq__",))
 def eq(xp: Any, input: Array, other: Array) -> Array:
     """``input == other``, element by element: a bool tensor of the shape both broadcast to.
 
@@ -27,7 +27,7 @@ def eq(xp: Any, input: Array, other: Array) -> Array:
     return xp.equal(input, other)
 
 
-@op(promotes=True, inplace=True, aliases=("not_equal",), dunders=("__ne__",))
+@op(promotes=True, numbers=("other",), inplace=True, aliases=("not_equal",), dunders=("__ne__",))
 def ne(xp: Any, input: Array, other: Array) -> Array:
     """``input != other``, element by element.
 
@@ -38,7 +38,7 @@ def ne(xp: Any, input: Array, other: Array) -> Array:
     return xp.not_equal(input, other)
 
 
-@op(promotes=True, inplace=True, aliases=("less",), dunders=("__lt__",))
+@op(promotes=True, numbers=("other",), inplace=True, aliases=("less",), dunders=("__lt__",))
 def lt(xp: Any, input: Array, other: Array) -> Array:
     """``input < other``, element by element. Complex numbers have no order.
 
@@ -50,7 +50,7 @@ def lt(xp: Any, input: Array, other: Array) -> Array:
     return xp.less(input, other)
 
 
-@op(promotes=True, inplace=True, aliases=("less_equal",), dunders=("__le__",))
+@op(promotes=True, numbers=("other",), inplace=True, aliases=("less_equal",), dunders=("__le__",))
 def le(xp: Any, input: Array, other: Array) -> Array:
     """``input <= other``, element by element. Complex numbers have no order.
 
@@ -62,7 +62,7 @@ def le(xp: Any, input: Array, other: Array) -> Array:
     return xp.less_equal(input, other)
 
 
-@op(promotes=True, inplace=True, aliases=("greater",), dunders=("__gt__",))
+@op(promotes=True, numbers=("other",), inplace=True, aliases=("greater",), dunders=("__gt__",))
 def gt(xp: Any, input: Array, other: Array) -> Array:
     """``input > other``, element by element. Complex numbers have no order.
 
@@ -74,7 +74,7 @@ def gt(xp: Any, input: Array, other: Array) -> Array:
     return xp.greater(input, other)
 
 
-@op(promotes=True, inplace=True, aliases=("greater_equal",), dunders=("__ge__",))
+@op(promotes=True, numbers=("other",), inplace=True, aliases=("greater_equal",), dunders=("__ge__",))
 def ge(xp: Any, input: Array, other: Array) -> Array:
     """``input >= other``, element by element. Complex numbers have no order.
 
@@ -299,7 +299,7 @@ where.vjp(
 
 
 @composite(method=False)
-def where_(condition: Any, input: Any = None, other: Any = None) -> Any:
+def where_(condition: Tensor, input: Tensor | Number = None, other: Tensor | Number = None) -> Any:
     """``input`` where ``condition`` is true, ``other`` elsewhere; each a tensor or a number.
 
     The three are broadcast. With ``condition`` alone: the indices where it is true, as
@@ -354,7 +354,7 @@ def _ordered(name: str, x: Array) -> None:
         raise RuntimeError(f"{name} not implemented for complex tensors.")
 
 
-@op(promotes=True)
+@op(promotes=True, numbers=False)
 def maximum(xp: Any, input: Array, other: Array) -> Array:
     """The larger of both elements; NaN if one is.
 
@@ -374,7 +374,7 @@ maximum.vjp(
 )
 
 
-@op(promotes=True)
+@op(promotes=True, numbers=False)
 def minimum(xp: Any, input: Array, other: Array) -> Array:
     """The smaller of both elements; NaN if one is.
 
@@ -394,7 +394,7 @@ minimum.vjp(
 )
 
 
-@op(promotes=True)
+@op(promotes=True, numbers=False)
 def fmax(xp: Any, input: Array, other: Array) -> Array:
     """The larger of both elements; the number, where the other is NaN.
 
@@ -412,7 +412,7 @@ fmax.vjp(
 )
 
 
-@op(promotes=True)
+@op(promotes=True, numbers=False)
 def fmin(xp: Any, input: Array, other: Array) -> Array:
     """The smaller of both elements; the number, where the other is NaN.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from ._layout import as_dim
-from ._op import composite
+from ._op import Ints, composite
 from ._promotion import same_device
 from .arithmetic import mul
 from .matmul import mm

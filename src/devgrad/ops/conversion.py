@@ -10,11 +10,24 @@ from .._tensor import Tensor, wrap
 from ..autograd._graph import Edge, Node, next_rank
 from ..autograd._modes import mode
 from ..autograd._provenance import user_line
-from ..device import DTYPES, Device, DType, TensorType, resolve
+from ..device import (
+    CPU,
+    DTYPES,
+    Device,
+    DType,
+    TensorType,
+    current_device,
+    fetched,
+    resolve,
+    retyped,
+    transferred,
+)
+from ._arguments import NUMBERS, explained, wrong_argument
 from ._errors import broadcast_mismatch
 from ._formula import cast, zeros_like
 from ._inplace import bump, check_inplace, replace
 from ._layout import is_dense
+from ._memory_format import FORMATS, MemoryFormat, follows, laid_out
 from ._op import METHODS, Array, composite, op
 
 __all__ = ["clone", "contiguous", "convert"]
@@ -24,20 +37,21 @@ __all__ = ["clone", "contiguous", "convert"]
 
 
 @op
-def clone(xp: Any, input: Array, *, memory_format: Any = None) -> Array:
+def clone(xp: Any, input: Array, *, memory_format: MemoryFormat | None = None) -> Array:
     """A copy, through which gradients flow.
 
     Args:
-        memory_format: ``"contiguous_format"`` lays the copy out in order; otherwise it lies in
-            memory as ``input`` does.
+        memory_format: the order of the dimensions in memory: ``torch.contiguous_format``,
+            ``torch.channels_last``; by default (``torch.preserve_format``) as in ``input``.
 
     >>> import devgrad
     >>> devgrad.clone(devgrad.tensor([1.0, 2.0]))
     tensor([1., 2.])
     """
-    if (
-        memory_format is None or not str(memory_format).endswith("contiguous_format")
-    ) and not input.flags.c_contiguous:
+    if memory_format is not None and memory_format is not FORMATS["preserve_format"]:
+        made = laid_out(xp, input, memory_format)
+        return made.copy("K") if made is input else made
+    if not input.flags.c_contiguous:
         item = input.itemsize
         if is_dense(input.shape, [s // item for s in input.strides]):
             return input.copy("K")
@@ -47,11 +61,30 @@ def clone(xp: Any, input: Array, *, memory_format: Any = None) -> Array:
 clone.vjp(input=lambda g: g)
 
 
-def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
-    """The tensor itself if its elements lie in memory in order, else a copy in which they do."""
-    if self._array.flags.c_contiguous:
+def contiguous(
+    self: Tensor, *, memory_format: MemoryFormat = FORMATS["contiguous_format"]
+) -> Tensor:
+    """The tensor itself if its elements lie in memory in order, else a copy in which they do.
+
+    Args:
+        memory_format: the order that is meant; ``torch.channels_last`` for images N×C×H×W whose
+            channels are to lie side by side.
+    """
+    if memory_format is FORMATS["contiguous_format"]:
+        return self if self._array.flags.c_contiguous else clone.function(
+            self, memory_format=memory_format
+        )  # fmt: skip
+    if memory_format is FORMATS["preserve_format"]:
+        raise RuntimeError(
+            "preserve memory format is unsupported by the contiguous operator: name an order"
+        )
+    if not isinstance(memory_format, MemoryFormat):
+        raise wrong_argument(
+            "contiguous", "memory_format", None, "torch.memory_format", memory_format
+        )
+    if follows(self._array, memory_format):
         return self
-    return clone.function(self, memory_format="contiguous_format")
+    return clone.function(self, memory_format=memory_format)
 
 
 def _real_of(array: Any, kind: Any) -> Any:
@@ -92,12 +125,12 @@ def _check_shape(name: str, into: Any, src: Any) -> None:
         )
 
 
-def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
+def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Put the elements of ``src`` into this tensor, cast to its dtype and moved to its device.
 
     Args:
-        src: of this tensor's shape, or of one that broadcasts to it.
-        non_blocking: taken for compatibility.
+        src: a tensor of this shape, or of one that broadcasts to it; or a number.
+        non_blocking: do not wait for a copy between a GPU and pinned memory, see `to`.
 
     Returns:
         The tensor itself. The gradient of its former values is zero.
@@ -110,20 +143,26 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     tensor([1., 2.])
     """
     if not isinstance(src, Tensor):
-        raise TypeError(
-            f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}"
-        )
+        if not isinstance(src, NUMBERS):
+            raise wrong_argument("copy_", "other", 1, "Tensor", src)
+        src = wrap(self._type.xp.asarray(src), resolve("cpu").types[dtype_of_number(src).array_dtype])
+    if non_blocking.__class__ is not bool:
+        raise wrong_argument("copy_", "non_blocking", 2, "bool", non_blocking)
     recorded = mode.grad and (self._own_edge() is not None or src._own_edge() is not None)
     into = self._array
-    if recorded or self._version is None or self._view is not None or 0 in into.strides:
+    if recorded or self._changes is None or self._view is not None or 0 in into.strides:
         check_inplace("copy_", self, recorded)
     if src is self:
         return self
     if into.shape != src._array.shape:
         _check_shape("copy_", into, src._array)
     if src._type.device is not self._type.device:
-        src = convert(src, self._type.device.types[src._type.array_dtype])
-    if src._version is self._version and src._version is not None:
+        if non_blocking and not recorded and fetched(src._array, into):
+            bump(self)
+            return self
+        kind = self._type.device.types[src._type.array_dtype]
+        src = convert(src, kind, non_blocking=non_blocking and self.is_cuda)
+    if src._changes is self._changes and src._changes is not None:
         src = clone.function(src)  # the memory may overlap
     if recorded and self._type.floating:
         return replace("copy_", self, _copy.function(self, src))
@@ -172,10 +211,13 @@ def _checked_value(name: str, input: Tensor, value: Any) -> Any:
             name = _C_NAMES.get(input._type.dtype.name, input._type.dtype.name)
             raise RuntimeError(f"value cannot be converted to type {name} without overflow")
         value = value.real
-    if not isinstance(value, (int, float, complex)):
-        raise TypeError(
-            f"{name}(): argument 'value' (position 1) must be Number, not {type(value).__name__}"
-        )
+    if not isinstance(value, NUMBERS):
+        if hasattr(value, "item") and not getattr(value, "ndim", 1):
+            value = value.item()  # NumPy's own
+        else:
+            raise wrong_argument(name, "value", 1, "Number", value)
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError(f"Overflow when unpacking long long: {value} does not fit 64 bits")
     return int(value) if input._type.dtype.category == 1 and isinstance(value, float) else value
 
 
@@ -191,7 +233,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
     recorded = mode.grad and (
         self._own_edge() is not None or by_tensor and value._own_edge() is not None
     )
-    if recorded or self._version is None or self._view is not None:
+    if recorded or self._changes is None or self._view is not None:
         check_inplace("fill_", self, recorded, uniform=True)
     if recorded and self._type.floating:
         filled = (_fill_tensor if by_tensor else fill).function(self, value)
@@ -215,7 +257,7 @@ _zero.vjp(input=lambda g: zeros_like(g))
 def zero_(self: Tensor) -> Tensor:
     """Set every element to zero."""
     recorded = mode.grad and self._own_edge() is not None
-    if recorded or self._version is None or self._view is not None:
+    if recorded or self._changes is None or self._view is not None:
         check_inplace("zero_", self, recorded, uniform=True)
     if recorded:
         return replace("zero_", self, _zero.function(self))
@@ -247,27 +289,33 @@ class Transfer(Node):
         return "ToCopyBackward0"
 
     def vjp(self, g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
-        return (moved(g, self.tensor_type, self.source),)
+        found = moved(g, self.tensor_type, self.source)
+        if current_device.use is not None:
+            current_device.use(self.source.device)  # for the engine, which may add to it
+        return (found,)
 
     def vjp_on_tensors(self, g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
         return (convert(g, self.source),)
 
 
-def moved(array: Any, source: TensorType, kind: TensorType) -> Any:
+def moved(array: Any, source: TensorType, kind: TensorType, non_blocking: bool = False) -> Any:
     """An array of type ``source`` on the device, and in the dtype, of ``kind``."""
     if array.dtype.kind == "c" and kind.dtype.kind not in "cb":
         array = array.real
     narrowing = kind.dtype.itemsize < array.itemsize
     if narrowing and array.dtype is not kind.array_dtype:  # move the fewer bytes
-        array = array.astype(kind.array_dtype)
+        array = retyped(array, source.device, kind.array_dtype)
     if source.device is not kind.device:
-        array = kind.xp.from_host(source.xp.to_host(array), kind.device.index)
+        later = array.dtype is not kind.array_dtype and kind.device is CPU
+        array = transferred(array, source.device, kind.device, non_blocking and not later)
     if array.dtype is not kind.array_dtype:
-        array = array.astype(kind.array_dtype)
+        array = retyped(array, kind.device, kind.array_dtype)
     return array
 
 
-def convert(input: Tensor, kind: TensorType, copy: bool = False) -> Tensor:
+def convert(
+    input: Tensor, kind: TensorType, copy: bool = False, non_blocking: bool = False
+) -> Tensor:
     """``input`` on a device and in a dtype; ``input`` itself if it is so and ``copy`` is not asked.
 
     Recorded as ``ToCopyBackward0``; a conversion to integers or booleans cuts the graph.
@@ -279,8 +327,8 @@ def convert(input: Tensor, kind: TensorType, copy: bool = False) -> Tensor:
         warnings.warn(_DISCARDS, UserWarning, stacklevel=3)
     if source.device is kind.device and kind.floating:
         return cast.function(input, kind.array_dtype)
-    array = moved(input._array, source, kind)
-    if array is input._array or source.device is not kind.device and kind.xp is source.xp:
+    array = moved(input._array, source, kind, non_blocking)
+    if array is input._array:
         array = array.copy()
     result = wrap(array, kind)
     edge = input._own_edge() if mode.grad and kind.floating else None
@@ -303,7 +351,9 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 
     Args:
         device, dtype, other: what to convert to; what is not named stays.
-        non_blocking: taken for compatibility.
+        non_blocking: do not wait for a copy between a GPU and the CPU. A pinned tensor (see
+            `pin_memory`) that goes to a GPU must not be changed, and what comes from one must not
+            be read, before ``torch.cuda.current_stream().synchronize()``.
         copy: make a copy even if nothing changes.
 
     Returns:
@@ -320,38 +370,57 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             if source.dtype is target:
                 return self
             return convert(self, source.device.types[target.array_dtype])
-    device, dtype, copy = _wanted(self, args, kwargs)
-    return convert(self, device.types[dtype.array_dtype], copy)
+    if args and isinstance(args[0], Tensor):
+        return _to_tensor(self, *args, **kwargs)
+    if args and (isinstance(args[0], DType) or args[0] in _PYTHON_TYPES):
+        return _to_dtype(self, *args, **kwargs)
+    if "other" in kwargs:
+        return _to_tensor(self, *args, **kwargs)
+    return _to_device(self, *args, **kwargs)
 
 
-def _wanted(x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, DType, bool]:
-    options: dict[str, Any] = {"device": None, "dtype": None, "non_blocking": False, "copy": False,
-               "memory_format": None, "other": None}  # fmt: skip
-    order = ["device", "dtype", "non_blocking", "copy"]
-    if args:
-        first = args[0]
-        if isinstance(first, Tensor):
-            order = ["other", "non_blocking", "copy"]
-        elif isinstance(first, DType):
-            order = ["dtype", "non_blocking", "copy"]
-        elif not (first is None or isinstance(first, (str, int, Device))):
-            raise TypeError(
-                "to() received an invalid combination of arguments - got "
-                f"({type(first).__name__}), but expected a device, a dtype, or a tensor"
-            )
-    unknown = set(kwargs) - set(options)
-    if unknown or len(args) > len(order):
-        raise TypeError(f"to() received an invalid combination of arguments: {args}, {kwargs}")
-    options.update(zip(order, args, strict=False))
-    options.update(kwargs)
-    other = options["other"]
-    if isinstance(other, Tensor):
-        return other._type.device, other._type.dtype, bool(options["copy"])
-    dtype = options["dtype"] or x._type.dtype
-    if not isinstance(dtype, DType):
-        raise TypeError(f"to(): argument 'dtype' must be torch.dtype, not {type(dtype).__name__}")
-    device = x._type.device if options["device"] is None else resolve(options["device"])
-    return device, dtype, bool(options["copy"])
+_PYTHON_TYPES = (float, int, bool, complex)
+
+
+def _converted(
+    x: Tensor, device: Any, dtype: Any, copy: bool, memory_format: MemoryFormat | None
+) -> Tensor:
+    kind = resolve(x._type.device if device is None else device).types[
+        (x._type.dtype if dtype is None else dtype).array_dtype
+    ]
+    if memory_format is None or memory_format is FORMATS["preserve_format"]:
+        return convert(x, kind, copy)
+    if kind is not x._type:
+        x, copy = convert(x, kind), False
+    if copy or not follows(x._array, memory_format):
+        return clone.function(x, memory_format=memory_format)
+    return x
+
+
+def _to_tensor(
+    self: Tensor, other: Tensor, non_blocking: bool = False, copy: bool = False, *,
+    memory_format: MemoryFormat | None = None,
+) -> Tensor:  # fmt: skip
+    return _converted(self, other._type.device, other._type.dtype, copy, memory_format)
+
+
+def _to_dtype(
+    self: Tensor, dtype: DType, non_blocking: bool = False, copy: bool = False, *,
+    memory_format: MemoryFormat | None = None,
+) -> Tensor:  # fmt: skip
+    return _converted(self, None, dtype, copy, memory_format)
+
+
+def _to_device(
+    self: Tensor, device: Device | str | int | None = None, dtype: DType | None = None,
+    non_blocking: bool = False, copy: bool = False, *, memory_format: MemoryFormat | None = None,
+) -> Tensor:  # fmt: skip
+    return _converted(self, device, dtype, copy, memory_format)
+
+
+_to_tensor, _to_dtype, _to_device = (
+    explained(f, "to") for f in (_to_tensor, _to_dtype, _to_device)
+)
 
 
 def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
@@ -364,6 +433,8 @@ def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         return str(self._type)
     if isinstance(dtype, DType):
         return convert(self, self._type.device.types[dtype.array_dtype])
+    if isinstance(dtype, Tensor) or not (isinstance(dtype, str) or hasattr(dtype, "__name__")):
+        raise TypeError("dtype must be a type, str, or dtype object")
     name = dtype if isinstance(dtype, str) else str(getattr(dtype, "name", dtype))
     for known in DTYPES.values():
         for device, place in (("cpu", "torch"), ("cuda", "torch.cuda")):
@@ -380,31 +451,32 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
     return convert(self, other._type)
 
 
-def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
+def cpu(self: Tensor, *, memory_format: MemoryFormat | None = None) -> Tensor:
     """The tensor on the CPU; itself if it is there."""
-    return convert(self, resolve("cpu").types[self._type.array_dtype])
+    return _converted(self, "cpu", None, False, memory_format)
 
 
 def cuda(
-    self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None
-) -> Tensor:
+    self: Tensor, device: Device | str | int | None = None, non_blocking: bool = False, *,
+    memory_format: MemoryFormat | None = None,
+) -> Tensor:  # fmt: skip
     """The tensor on a CUDA device; itself if it is there."""
-    target = resolve("cuda" if device is None else device)
-    return convert(self, target.types[self._type.array_dtype])
+    return _converted(self, "cuda" if device is None else device, None, False, memory_format)
 
 
-def _to_dtype(name: str, dtype: DType) -> Any:
-    def method(self: Tensor, memory_format: Any = None) -> Tensor:
+def _in_dtype(name: str, dtype: DType) -> Any:
+    def method(self: Tensor, *, memory_format: MemoryFormat | None = None) -> Tensor:
         kind = self._type
+        if memory_format is not None:
+            return _converted(self, None, dtype, False, memory_format)
         return self if kind.dtype is dtype else convert(self, kind.device.types[dtype.array_dtype])
 
-    method.__name__ = method.__qualname__ = name
     method.__doc__ = f"The tensor in {dtype}; itself if it is so already."
-    return method
+    return explained(method, name)
 
 
 METHODS.update({
-    name: _to_dtype(name, DTYPES[dtype])
+    name: _in_dtype(name, DTYPES[dtype])
     for name, dtype in {
         "float": "float32", "double": "float64", "half": "float16", "int": "int32",
         "long": "int64", "short": "int16", "char": "int8", "byte": "uint8", "bool": "bool",
@@ -412,6 +484,6 @@ METHODS.update({
     }.items()
 })  # fmt: skip
 METHODS.update(
-    contiguous=contiguous, copy_=copy_, fill_=fill_, zero_=zero_, to=to, type=type,
-    type_as=type_as, cpu=cpu, cuda=cuda,
+    contiguous=contiguous, copy_=copy_, fill_=fill_, zero_=zero_, to=to, type=explained(type),
+    type_as=explained(type_as), cpu=explained(cpu), cuda=explained(cuda),
 )  # fmt: skip

@@ -9,7 +9,7 @@ from .._tensor import Tensor
 from ..device import DTYPES
 from ._errors import refuse_dtype
 from ._formula import cast, conj
-from ._op import FUNCTIONS, METHODS, Array, composite, op
+from ._op import FUNCTIONS, METHODS, Array, Number, composite, op
 from ._promotion import NUMBERS, not_a_tensor
 from .comparison import isinf, masked, where
 
@@ -120,7 +120,7 @@ def log1p(xp: Any, input: Array) -> Array:
 log1p.vjp(input=lambda g, input: g / (conj(input) + 1))
 
 
-@op(promotes=True)
+@op(promotes=True, numbers=False)
 def logaddexp(xp: Any, input: Array, other: Array) -> Array:
     """``log(exp(input) + exp(other))``, without overflow.
 
@@ -147,7 +147,7 @@ logaddexp.vjp(
 )
 
 
-@op(promotes=True)
+@op(promotes=True, numbers=False)
 def logaddexp2(xp: Any, input: Array, other: Array) -> Array:
     """``log2(2 ** input + 2 ** other)``, without overflow.
 
@@ -194,7 +194,7 @@ xlogy_number_last.vjp(input=lambda g, input, other: g * _log_unless_zero_times_z
 
 
 @composite(inplace=True, namespaces=("", "special"))
-def xlogy(input: Any, other: Any) -> Tensor:
+def xlogy(input: Tensor | Number, other: Tensor | Number) -> Tensor:
     """``input * log(other)``, and 0 where ``input`` is 0; one of the two may be a number.
 
     >>> import devgrad
@@ -242,7 +242,7 @@ rsqrt.vjp(input=lambda g, out: g * (conj(out * out * out) * -0.5))
 
 
 @composite(inplace=True)
-def square(input: Any) -> Tensor:
+def square(input: Tensor) -> Tensor:
     """``input ** 2``.
 
     >>> import devgrad
@@ -256,7 +256,7 @@ def square(input: Any) -> Tensor:
 
 
 @composite
-def float_power(input: Any, exponent: Any) -> Tensor:
+def float_power(input: Tensor | Number, exponent: Tensor | Number) -> Tensor:
     """``input ** exponent`` in double precision, whatever the dtypes; one may be a number.
 
     >>> import devgrad
@@ -435,7 +435,7 @@ lerp_tensor.vjp(
 
 
 @composite(inplace=True)
-def lerp(input: Any, end: Any, weight: Any) -> Tensor:
+def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
     """``input + weight * (end - input)``: from ``input`` at weight 0 to ``end`` at weight 1.
 
     >>> import devgrad
@@ -460,8 +460,8 @@ def _times(xp: Any, value: Any, product: Array) -> Array:
     return product if value == 1 else product * xp.asarray(value).astype(product.dtype)
 
 
-@op(promotes=True, inplace=True)
-def addcmul(xp: Any, input: Array, tensor1: Array, tensor2: Array, *, value: Any = 1) -> Array:
+@op(promotes=True, numbers=False, inplace=True)
+def addcmul(xp: Any, input: Array, tensor1: Array, tensor2: Array, *, value: Number = 1) -> Array:
     """``input + value * tensor1 * tensor2``.
 
     >>> import devgrad
@@ -497,7 +497,7 @@ addcdiv_tensors.vjp(
 
 
 @composite(inplace=True)
-def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Tensor:
     """``input + value * tensor1 / tensor2``.
 
     >>> import devgrad

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from ._along import check_nonempty, check_tensor, many_dims, one_dim, put_along
-from ._op import FUNCTIONS, Array, composite, op
+from ._op import FUNCTIONS, Array, Ints, composite, op
 from .reductions import spread, with_dims
 
 __all__ = ["even_share"]
@@ -170,7 +170,7 @@ def _amount(name: str, operation: Any, input: Any, dim: Any, keepdim: bool) -> T
 
 
 @composite
-def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
+def amax(input: Tensor, dim: int | Ints = (), keepdim: bool = False) -> Tensor:
     """The greatest elements over one or several dimensions; equal ones share the gradient evenly.
 
     >>> import devgrad
@@ -181,7 +181,7 @@ def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
 
 
 @composite
-def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
+def amin(input: Tensor, dim: int | Ints = (), keepdim: bool = False) -> Tensor:
     """The least elements over one or several dimensions; equal ones share the gradient evenly.
 
     >>> import devgrad

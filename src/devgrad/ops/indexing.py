@@ -323,10 +323,10 @@ def _setitem(self: Tensor, index: Any, value: Any) -> None:
     if places is not None and is_tensor and value._type.dtype is not kind.dtype:
         value = _same_dtype(value, kind)
     if (
-        self._version is None
+        self._changes is None
         or 0 in array.strides
         or (
-            is_tensor and (value._type.device is not kind.device or value._version is self._version)
+            is_tensor and (value._type.device is not kind.device or value._changes is self._changes)
         )
         or (
             mode.grad
@@ -411,7 +411,7 @@ def _put_in_place(
     if values._type.device is not kind.device:
         values = values.to(kind.device)
     values = _trimmed(values, target, places)
-    if recorded or values._version is target._version:
+    if recorded or values._changes is target._changes:
         return replace(name, target, _put.function(target, values, places, accumulate))
     _write(kind.xp, target._array, places, values._array, accumulate)
     bump(target)

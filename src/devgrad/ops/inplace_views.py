@@ -29,8 +29,8 @@ def _become(self: Tensor, view: Tensor) -> Tensor:
     if self._view is not None:
         self._view = view._view  # of the same base
     bump(self)
-    if self._view is not None and self._version is not None:
-        self._view.version = self._version[0]
+    if self._view is not None and self._changes is not None:
+        self._view.version = self._changes[0]
     return self
 
 

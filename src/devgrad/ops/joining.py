@@ -11,7 +11,7 @@ from typing import Any
 from .._tensor import Tensor, wrap
 from ..device import array_namespace
 from ._layout import as_dim, ints
-from ._op import METHODS, Array, Arrays, composite, op
+from ._op import METHODS, Array, Arrays, Ints, composite, op
 from .pieces import select, slice_
 from .views import atleast_1d, atleast_2d, atleast_3d, reshape
 
@@ -84,7 +84,7 @@ def cat(xp: Any, tensors: Arrays, dim: int = 0) -> Array:
     dim = as_dim(dim, ndim)
     try:
         return xp.concatenate(tensors, dim)
-    except ValueError:
+    except (ValueError, TypeError):  # CuPy's error for tensors without dimensions is the latter
         _cat_shape(tensors, dim)
         raise
 
@@ -124,26 +124,26 @@ stack.vjp(tensors=_stack_gradients)
 
 
 @composite(method=False, aliases=("row_stack",))
-def vstack(tensors: Any) -> Tensor:
+def vstack(tensors: Arrays) -> Tensor:
     """Tensors joined along dimension 0, after they were made at least 2-dim."""
     return cat.function([atleast_2d(t) for t in tensors], 0)
 
 
 @composite(method=False)
-def hstack(tensors: Any) -> Tensor:
+def hstack(tensors: Arrays) -> Tensor:
     """Tensors joined along dimension 1, or 0 if they are 1-dim."""
     tensors = [atleast_1d(t) for t in tensors]
     return cat.function(tensors, 0 if tensors and tensors[0]._array.ndim == 1 else 1)
 
 
 @composite(method=False)
-def dstack(tensors: Any) -> Tensor:
+def dstack(tensors: Arrays) -> Tensor:
     """Tensors joined along dimension 2, after they were made at least 3-dim."""
     return cat.function([atleast_3d(t) for t in tensors], 2)
 
 
 @composite(method=False)
-def column_stack(tensors: Any) -> Tensor:
+def column_stack(tensors: Arrays) -> Tensor:
     """Tensors joined as columns: along dimension 1, 0- and 1-dim ones as columns."""
     columns = [reshape(t, (-1, 1)) if t._array.ndim < 2 else t for t in tensors]
     return cat.function(columns, 1)
@@ -208,7 +208,7 @@ _split_sizes.vjp(
 
 
 @composite(out=False)
-def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+def split(tensor: Tensor, split_size_or_sections: int | Ints, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of parts along ``dim``.
 
     Args:
@@ -224,7 +224,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     """
     if isinstance(split_size_or_sections, (tuple, list)):
         return split_with_sizes(tensor, split_size_or_sections, dim)
-    size = split_size_or_sections.__index__()
+    size = as_int("split_size_or_sections", split_size_or_sections)
     if not tensor._array.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     if size < 0:
@@ -239,7 +239,7 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
 
 
 @composite(out=False)
-def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
+def split_with_sizes(input: Tensor, split_sizes: Ints, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of parts along ``dim``, of these sizes.
 
     Raises:
@@ -248,7 +248,7 @@ def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Ten
     if not input._array.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     dim = as_dim(dim, input._array.ndim)
-    sizes = ints((split_sizes,))
+    sizes = ints((split_sizes,), "split_sizes")
     n = input._array.shape[dim]
     if any(size < 0 for size in sizes):
         raise RuntimeError(
@@ -283,7 +283,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 @composite(out=False)
-def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+def tensor_split(input: Tensor, indices_or_sections: int | Ints | Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of parts along ``dim``, cut at these places.
 
     Args:
@@ -305,13 +305,25 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     n = input._array.shape[dim]
     cuts = indices_or_sections
     if isinstance(cuts, Tensor):
+        if cuts._array.ndim > 1:
+            raise RuntimeError(
+                "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or "
+                f"one-dimensional tensor, but got a tensor with {cuts._array.ndim} dims"
+            )
+        if cuts._array.dtype.name != "int64":
+            raise RuntimeError(
+                "tensor_split expected tensor_indices_or_sections to have dtype of long, but got "
+                f"{cuts._type.dtype.title}"
+            )
         cuts = cuts.tolist()
     if isinstance(cuts, (tuple, list)):
-        places = [c.__index__() for c in cuts]
+        places = list(ints((cuts,), "indices_or_sections"))
     else:
-        sections = cuts.__index__()
+        sections = as_int("indices_or_sections", cuts)
         if sections <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {sections}")
+        if sections >= 2**63:
+            raise ValueError(f"Overflow when unpacking long long: {sections} does not fit 64 bits")
         size, larger = divmod(n, sections)
         places = [i * size + min(i, larger) for i in range(1, sections)]
     ends = [0, *places, n]

@@ -22,7 +22,7 @@ def logical_not(xp: Any, input: Array) -> Array:
     return xp.logical_not(input)
 
 
-@op(promotes=True, inplace=True)
+@op(promotes=True, numbers=False, inplace=True)
 def logical_and(xp: Any, input: Array, other: Array) -> Array:
     """Where both elements are other than zero.
 
@@ -33,7 +33,7 @@ def logical_and(xp: Any, input: Array, other: Array) -> Array:
     return xp.logical_and(input, other)
 
 
-@op(promotes=True, inplace=True)
+@op(promotes=True, numbers=False, inplace=True)
 def logical_or(xp: Any, input: Array, other: Array) -> Array:
     """Where at least one of both elements is other than zero.
 
@@ -44,7 +44,7 @@ def logical_or(xp: Any, input: Array, other: Array) -> Array:
     return xp.logical_or(input, other)
 
 
-@op(promotes=True, inplace=True)
+@op(promotes=True, numbers=False, inplace=True)
 def logical_xor(xp: Any, input: Array, other: Array) -> Array:
     """Where exactly one of both elements is other than zero.
 

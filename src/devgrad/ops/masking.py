@@ -10,7 +10,7 @@ from ._along import lifted
 from ._errors import broadcast_mismatch
 from ._formula import sum_to
 from ._inplace import any_requires_grad, bump, check_inplace, inplace_form
-from ._op import FUNCTIONS, METHODS, Array, composite, op
+from ._op import FUNCTIONS, METHODS, Array, Number, composite, op
 from .indexing import fill_number
 
 __all__: list[str] = []
@@ -63,7 +63,7 @@ _MASKED_FILL = "masked_fill_ only supports boolean masks, but got mask with dtyp
 
 
 @composite
-def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
     """A copy of ``input`` with ``value``, a number or a 0-dim tensor, where ``mask`` is true.
 
     Raises:

@@ -12,7 +12,7 @@ from ..device import DTYPES
 from ._errors import broadcast_mismatch
 from ._formula import conj
 from ._inplace import out_form
-from ._op import METHODS, Array, composite, op
+from ._op import METHODS, Array, Number, composite, op
 from ._promotion import NotAnOperand, operand_fallback
 from .arithmetic import add, mul
 from .transposing import transpose
@@ -414,7 +414,7 @@ def _times(x: Any, factor: Any) -> Any:
 
 @op(inplace=True)
 def addmm(
-    xp: Any, input: Array, mat1: Array, mat2: Array, *, beta: Any = 1, alpha: Any = 1
+    xp: Any, input: Array, mat1: Array, mat2: Array, *, beta: Number = 1, alpha: Number = 1
 ) -> Array:
     """``beta * input + alpha * (mat1 @ mat2)``.
 
@@ -438,7 +438,7 @@ addmm.vjp(
 
 
 @op(inplace=True)
-def addmv(xp: Any, input: Array, mat: Array, vec: Array, *, beta: Any = 1, alpha: Any = 1) -> Array:
+def addmv(xp: Any, input: Array, mat: Array, vec: Array, *, beta: Number = 1, alpha: Number = 1) -> Array:
     """``beta * input + alpha * (mat @ vec)``."""
     if (
         mat.ndim == 2
@@ -460,13 +460,17 @@ addmv.vjp(
 
 @op(inplace=True)
 def addr(
-    xp: Any, input: Array, vec1: Array, vec2: Array, *, beta: Any = 1, alpha: Any = 1
+    xp: Any, input: Array, vec1: Array, vec2: Array, *, beta: Number = 1, alpha: Number = 1
 ) -> Array:
     """``beta * input + alpha * outer(vec1, vec2)``."""
     for name, x in (("vec1", vec1), ("vec2", vec2)):
         if x.ndim != 1:
             raise RuntimeError(f"addr: Expected 1-D argument {name}, but got {x.ndim}-D")
-    return _plus(xp, input, outer_product.forward(xp, vec1, vec2), beta, alpha)
+    product = outer_product.forward(xp, vec1, vec2)
+    if product.dtype.kind == "b" and input.dtype.kind == "b":  # or, and
+        product = product & bool(alpha)
+        return xp.logical_or(input, product) if beta else product
+    return _plus(xp, input, product, beta, alpha)
 
 
 addr.vjp(
@@ -478,7 +482,7 @@ addr.vjp(
 
 @op(inplace=True)
 def baddbmm(
-    xp: Any, input: Array, batch1: Array, batch2: Array, *, beta: Any = 1, alpha: Any = 1
+    xp: Any, input: Array, batch1: Array, batch2: Array, *, beta: Number = 1, alpha: Number = 1
 ) -> Array:
     """``beta * input + alpha * bmm(batch1, batch2)``."""
     return _plus(xp, input, bmm.forward(xp, batch1, batch2), beta, alpha)
@@ -493,7 +497,7 @@ baddbmm.vjp(
 
 @op(inplace=True)
 def addbmm(
-    xp: Any, input: Array, batch1: Array, batch2: Array, *, beta: Any = 1, alpha: Any = 1
+    xp: Any, input: Array, batch1: Array, batch2: Array, *, beta: Number = 1, alpha: Number = 1
 ) -> Array:
     """``beta * input + alpha * (the sum of bmm(batch1, batch2) over the batch)``."""
     _check_batches(batch1, batch2)

@@ -1,7 +1,7 @@
 """Vector norms.
 
-Their derivatives of every order come from two functions that are each other's: ``x |x|^q`` and
-``|x|^q``, both taken as zero where x is, so that a norm's gradient at zero is zero and not NaN.
+Their derivatives are made of two functions that are each other's: ``x |x|^q`` and ``|x|^q``, both
+taken as zero where x is, so that a norm's gradient at zero is zero and not NaN.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from ..device import DType
 from ._along import array_dtype, check_tensor, many_dims
 from ._formula import cast, conj, zeros_like
 from ._op import FUNCTIONS, Array, composite, op
+from .comparison import where
 from .extremes import even_share
 from .reductions import spread
+from .rounding import sgn
 
 __all__ = ["magnitude_power", "signed_power"]
 
@@ -104,8 +106,30 @@ def _vector_norm_rule(
         return spread(g, input_shape, dims, keepdim) * share * signed_power(input, -1.0)
     if p == 1:
         return spread(g, input_shape, dims, keepdim) * signed_power(input, -1.0)
-    scale = spread(g * magnitude_power(out, 1.0 - p), input_shape, dims, keepdim)
+    if isinstance(input, Tensor):
+        return _recorded_rule(g, input, out, input_shape, p, dims, keepdim)
+    factor = where(out == 0, 0, g * magnitude_power(out, 1.0 - p))  # g may be NaN there
+    scale = spread(factor, input_shape, dims, keepdim)
     return scale * (input if p == 2 else signed_power(input, p - 2.0))
+
+
+def _recorded_rule(
+    g: Any, input: Any, out: Any, input_shape: Any, p: float, dims: Any, keepdim: bool
+) -> Any:
+    """The same, to be derived again: a gradient that is 0 at 0 by convention has no derivative
+    there. Written as PyTorch writes it, that is NaN or infinite, as it is there."""
+
+    def whole(x: Any) -> Any:
+        return spread(x, input_shape, dims, keepdim)
+
+    if p == 2:
+        return where(whole(out) == 0, 0, whole(g / out) * input)
+    magnitude = abs(input)
+    if p < 1:
+        powers = where(input == 0, 0, magnitude ** (p - 1))
+        return sgn(input) * powers * whole(g * out ** (1 - p))
+    scale = whole(where(out == 0, 0, g / out ** (p - 1)))
+    return scale * (sgn(input) * magnitude ** (p - 1) if p < 2 else input * magnitude ** (p - 2))
 
 
 _vector_norm.vjp(input=_vector_norm_rule)

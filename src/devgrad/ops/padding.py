@@ -6,7 +6,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from ._layout import ints
-from ._op import Array, composite, op
+from ._op import Array, Ints, composite, op
 
 __all__ = ["constant_pad_nd", "pad"]
 
@@ -69,14 +69,48 @@ def _edges(mode: str, before: Any, n: int, a: int, b: int) -> list[tuple[Any, An
         return (*before, slice(start, stop if stop >= 0 else None, step))
 
     if a:
-        source = {"reflect": span(2 * a, a, -1), "replicate": span(a, a + 1),
-                  "circular": span(end - a, end)}[mode]  # fmt: skip
+        source = span(2 * a, a, -1) if mode == "reflect" else span(end - a, end)
         found.append((span(0, a), source))
     if b:
-        source = {"reflect": span(end - 2, end - 2 - b, -1), "replicate": span(end - 1, end),
-                  "circular": span(a, a + b)}[mode]  # fmt: skip
+        source = span(end - 2, end - 2 - b, -1) if mode == "reflect" else span(a, a + b)
         found.append((span(end, end + b), source))
     return found
+
+
+def _clipped(n: int, a: int, b: int) -> list[tuple[slice, slice]]:
+    """For a dimension of ``n`` elements, the parts of the result of replicating and what they are
+    of: the middle, and the two ends, which repeat the outermost element."""
+    m = n + a + b
+    first, last = min(max(a, 0), m), min(max(n + a, 0), m)
+    parts = [(slice(first, last), slice(first - a, last - a))] if first < last else []
+    parts += [(slice(0, first), slice(0, 1))] if first else []
+    return [*parts, (slice(last, m), slice(n - 1, n))] if last < m else parts
+
+
+def _replicated(xp: Any, input: Array, pad: Any) -> Array:
+    for dim, (a, b) in enumerate(_amounts(pad, input.ndim)):
+        if a or b:
+            n, before = input.shape[dim], (slice(None),) * dim
+            shape = (*input.shape[:dim], n + a + b, *input.shape[dim + 1 :])
+            made = xp.empty(shape, input.dtype)
+            for part, source in _clipped(n, a, b):
+                made[(*before, part)] = input[(*before, source)]
+            input = made
+    return input
+
+
+def _replicated_back(xp: Any, input: Array, pad: Any, shape: Any) -> Array:
+    for dim, (a, b) in enumerate(_amounts(pad, len(shape))):
+        if a or b:
+            n, before = shape[dim], (slice(None),) * dim
+            made = xp.zeros((*input.shape[:dim], n, *input.shape[dim + 1 :]), input.dtype)
+            for part, source in _clipped(n, a, b):
+                share = input[(*before, part)]
+                if part.stop - part.start != source.stop - source.start:
+                    share = xp.add.reduce(share, axis=dim, keepdims=True)
+                made[(*before, source)] += share
+            input = made
+    return input
 
 
 def _bordered(mode: str) -> Any:
@@ -107,10 +141,7 @@ def _folded_back(mode: str) -> Any:
         for dim in reversed(range(len(shape))):
             a, b = grown[dim]
             for border, source in _edges(mode, (slice(None),) * dim, sizes[dim], a, b):
-                part = work[(*border, *inside[dim + 1 :])]
-                if mode == "replicate":
-                    part = xp.add.reduce(part, axis=dim, keepdims=True)
-                work[(*source, *inside[dim + 1 :])] += part
+                work[(*source, *inside[dim + 1 :])] += work[(*border, *inside[dim + 1 :])]
         work = work[tuple(inside)]
         whole = xp.zeros(shape, input.dtype)
         _cropped(whole, amounts)[...] = work
@@ -123,9 +154,10 @@ def _border_op(mode: str, dims: int) -> Any:
     titles = {"reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}
     title = titles[mode]
     node = f"{title}{dims}DBackward0"
-    padded = op(_bordered(mode), name=f"_{mode}_pad{dims}d", node=node, function=False,
+    clips = mode == "replicate"
+    padded = op(_replicated if clips else _bordered(mode), name=f"_{mode}_pad{dims}d", node=node, function=False,
                 method=False)  # fmt: skip
-    back = op(_folded_back(mode), name=f"_{mode}_pad{dims}d_backward",
+    back = op(_replicated_back if clips else _folded_back(mode), name=f"_{mode}_pad{dims}d_backward",
               node=f"{title}{dims}DBackwardBackward0", function=False, method=False)  # fmt: skip
     padded.vjp(input=lambda g, pad, input_shape: back(g, pad, input_shape))
     back.vjp(input=lambda g, pad: padded(g, pad))
@@ -140,7 +172,7 @@ _BORDERS = {
 
 
 @composite(method=False, out=False, namespaces=("nn.functional",))
-def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
+def pad(input: Tensor, pad: Ints, mode: str = "constant", value: float | None = None) -> Tensor:
     """``input`` with a border.
 
     Args:

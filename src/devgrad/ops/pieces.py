@@ -6,7 +6,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from ._layout import as_dim, ints, overlaps, positions, strides_of
-from ._op import METHODS, Array, composite, op
+from ._op import METHODS, Array, Ints, composite, op
 from .views import embedded
 
 __all__ = ["as_strided", "diagonal", "imag", "real", "select", "slice_"]
@@ -55,7 +55,7 @@ select.vjp(input=lambda g, dim, index, input_shape: embedded(g, input_shape, sel
 
 
 @composite(out=False)
-def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     """A view of ``length`` places along ``dim``, from ``start`` on.
 
     Args:
@@ -229,7 +229,7 @@ _as_strided.vjp(
 
 
 @composite(out=False)
-def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+def as_strided(input: Tensor, size: Ints, stride: Ints, storage_offset: int | None = None) -> Tensor:
     """A view of any elements of the storage, by shape, strides and offset.
 
     Args:

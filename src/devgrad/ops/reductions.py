@@ -19,7 +19,7 @@ from ._along import (
 )
 from ._formula import cast, conj, expand_to
 from ._inplace import write_into
-from ._op import Array, composite, op
+from ._op import Array, Ints, composite, op
 from .scans import products_of_others
 
 __all__ = ["count_of", "mean_dim", "share_of_mean", "spread", "sum_dim", "total",
@@ -216,7 +216,7 @@ _nansum.vjp(
 
 @composite
 def nansum(
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
+    input: Tensor, dim: int | Ints | None = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
     """The sum as of `sum`, with NaN counted as zero.
 
@@ -236,7 +236,7 @@ def nansum(
 
 @composite
 def nanmean(
-    input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
+    input: Tensor, dim: int | Ints | None = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
     """The mean of the elements that are not NaN.
 
@@ -338,7 +338,7 @@ def _truth_dims(name: str, input: Any, dim: Any, keepdim: bool) -> Any:
 
 
 @composite
-def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+def any(input: Tensor, dim: int | Ints | None = None, keepdim: bool = False) -> Tensor:
     """Whether some element is not zero; of all, or over dimensions. Bool (uint8 for uint8).
 
     >>> import devgrad
@@ -349,7 +349,7 @@ def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
 
 
 @composite
-def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
+def all(input: Tensor, dim: int | Ints | None = None, keepdim: bool = False) -> Tensor:
     """Whether every element is not zero; of all, or over dimensions. Bool (uint8 for uint8).
 
     >>> import devgrad
@@ -360,7 +360,7 @@ def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
 
 
 @composite(out=False)
-def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
+def count_nonzero(input: Tensor, dim: int | Ints | None = None) -> Tensor:
     """How many elements are not zero (int64); of all, or over dimensions.
 
     >>> import devgrad

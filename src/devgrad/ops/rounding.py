@@ -8,7 +8,7 @@ from typing import Any
 from .._tensor import Tensor
 from ._errors import refuse_dtype
 from ._formula import conj, zeros_like
-from ._op import Array, composite, op
+from ._op import Array, Number, composite, op
 from ._promotion import NUMBERS
 from .comparison import isfinite, masked, where
 
@@ -105,7 +105,7 @@ copysign_number.vjp(input=_copysign_gradient)
 
 
 @composite(inplace=True)
-def copysign(input: Tensor, other: Any) -> Tensor:
+def copysign(input: Tensor, other: Tensor | Number) -> Tensor:
     """The magnitude of ``input`` with the sign of ``other``, a tensor or a number.
 
     >>> import devgrad

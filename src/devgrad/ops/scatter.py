@@ -14,7 +14,7 @@ from ..device import DTYPES
 from ._along import _grid, _wrapped, lifted, reshaped
 from ._formula import expand_to, sum_to, zeros_like
 from ._inplace import any_requires_grad, bump, check_inplace, inplace_form
-from ._op import FUNCTIONS, METHODS, Array, composite, op
+from ._op import FUNCTIONS, METHODS, Array, Number, composite, op
 from .indexing import crop, fill_number
 
 __all__ = ["gather", "title_of"]
@@ -142,7 +142,7 @@ def _add_rows(xp: Any, target: Any, dim: int, index: Any, source: Any, alpha: An
 
 @op
 def index_add(
-    xp: Any, input: Array, dim: int, index: Array, source: Array, *, alpha: Any = 1
+    xp: Any, input: Array, dim: int, index: Array, source: Array, *, alpha: Number = 1
 ) -> Array:
     """A copy of ``input`` with ``alpha * source`` added at ``index`` along ``dim``.
 
@@ -241,7 +241,7 @@ _fill_rows_tensor.vjp(
 
 
 @composite(inplace=True, out=False)
-def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number) -> Tensor:
     """A copy of ``input`` with ``value``, a number or a 0-dim tensor, at ``index`` along ``dim``.
 
     Raises:
@@ -397,7 +397,7 @@ def _prepared(name: str, input: Tensor, dim: int, index: Any, src: Any) -> Any:
 
 @composite(inplace=True)
 def scatter(
-    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
+    input: Tensor, dim: int, index: Tensor, src: Tensor | Number | None = None, *, value: Number | None = None,
     reduce: str | None = None,
 ) -> Tensor:  # fmt: skip
     """A copy of ``input`` with ``src``, a tensor or a number, at ``index`` along ``dim``.
@@ -477,8 +477,8 @@ def _simple(input: Any, index: Any, source: Any) -> bool:
     return (
         all(isinstance(t, Tensor) for t in tensors)
         and len({t._type.device for t in tensors}) == 1
-        and source._version is not input._version
-        and index._version is not input._version
+        and source._changes is not input._changes
+        and index._changes is not input._changes
         and input._array.flags.c_contiguous
     )
 

@@ -10,7 +10,7 @@ from .._tensor import Tensor, wrap
 from ..device import resolve
 from ._formula import sum_to
 from ._layout import as_dim, as_dims, ints
-from ._op import Array, Arrays, composite, op
+from ._op import Array, Arrays, Ints, Number, composite, op
 from .joining import stack
 from .pieces import diagonal, slice_
 from .views import expand, reshape, unsqueeze, view
@@ -22,7 +22,7 @@ __all__ = ["diag_embed", "flip", "repeat", "roll", "tril", "triu"]
 
 
 @op(varargs=True)
-def flip(xp: Any, input: Array, dims: Any) -> Array:
+def flip(xp: Any, input: Array, dims: Ints) -> Array:
     """A copy with the order along some dimensions reversed.
 
     Raises:
@@ -32,7 +32,7 @@ def flip(xp: Any, input: Array, dims: Any) -> Array:
     >>> devgrad.flip(devgrad.tensor([1, 2, 3]), (0,))
     tensor([3, 2, 1])
     """
-    chosen = as_dims(ints((dims,)), input.ndim)
+    chosen = as_dims(ints((dims,), "dims"), input.ndim)
     if not input.ndim:
         return input.copy()
     index = [slice(None, None, -1) if d in chosen else slice(None) for d in range(input.ndim)]
@@ -63,7 +63,7 @@ def _negated(shifts: Any) -> Any:
 
 
 @op
-def roll(xp: Any, input: Array, shifts: Any, dims: Any = None) -> Array:
+def roll(xp: Any, input: Array, shifts: int | Ints, dims: int | Ints | None = None) -> Array:
     """A copy with elements moved along dimensions; what leaves at one end comes in at the other.
 
     Args:
@@ -94,7 +94,7 @@ roll.vjp(input=lambda g, shifts, dims: roll(g, _negated(shifts), dims))
 
 
 @op
-def rot90(xp: Any, input: Array, k: int = 1, dims: Any = (0, 1)) -> Array:
+def rot90(xp: Any, input: Array, k: int = 1, dims: Ints = (0, 1)) -> Array:
     """A copy turned by ``k`` right angles in the plane of two dimensions, from the first to the
     second of ``dims``.
 
@@ -149,7 +149,7 @@ def repeat(input: Tensor, repeats: Any) -> Tensor:
     tensor([[1, 2, 1, 2],
             [1, 2, 1, 2]])
     """
-    repeats = ints((repeats,))
+    repeats = ints((repeats,), "repeats")
     if len(repeats) < input._array.ndim:
         raise RuntimeError(
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
@@ -163,9 +163,9 @@ def repeat(input: Tensor, repeats: Any) -> Tensor:
 
 
 @composite(out=False, varargs=True)
-def tile(input: Tensor, dims: Any) -> Tensor:
+def tile(input: Tensor, dims: Ints) -> Tensor:
     """`Tensor.repeat`, where too few numbers stand for the last dimensions."""
-    dims = ints((dims,))
+    dims = ints((dims,), "dims")
     return repeat(input, (1,) * (input._array.ndim - len(dims)) + dims)
 
 
@@ -188,7 +188,7 @@ _given_back.vjp(input=lambda g, dim, index: taken(g, dim, index))
 
 @composite(out=False)
 def repeat_interleave(
-    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+    input: Tensor, repeats: int | Ints | Tensor | None = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
     """Each element, or each place along ``dim``, several times in a row.
 
@@ -431,7 +431,7 @@ def block_diag(*tensors: Any) -> Tensor:
     tensor([[1, 2, 0],
             [0, 0, 3]])
     """
-    return _block_diag.function(tensors)
+    return _block_diag.function(checked_tensors(tensors))
 
 
 # --- grids ----------------------------------------------------------------------------------------
@@ -454,8 +454,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     tensor([[1, 1],
             [2, 2]])
     """
-    if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
-        tensors = tuple(tensors[0])
+    tensors = checked_tensors(tensors)
     if not tensors:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
     if indexing is None:
@@ -463,7 +462,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
             "torch.meshgrid: in an upcoming release, it will be required to pass the indexing "
             "argument.",
             UserWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
         indexing = "ij"
     if indexing not in ("ij", "xy"):
@@ -498,8 +497,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
     Raises:
         RuntimeError: a tensor is no vector.
     """
-    if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
-        tensors = tuple(tensors[0])
+    tensors = checked_tensors(tensors)
     for x in tensors:
         if x._array.ndim != 1:
             raise RuntimeError(f"Expect a 1D vector, but got shape {list(x.shape)}")

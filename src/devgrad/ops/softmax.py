@@ -17,23 +17,31 @@ from ._op import Array, composite, op
 from .reductions import spread, sum_dim
 from .scans import exp_of_difference
 
-__all__ = ["log_softmax_backward", "softmax_backward"]
+__all__ = ["log_softmax_along", "log_softmax_backward", "softmax_along", "softmax_backward"]
 
 
-def _less_greatest(xp: Any, x: Any, dim: int) -> Any:
-    """A new array: ``x`` less its greatest value along ``dim``. Halves become floats."""
-    if x.dtype.itemsize == 2:
-        x = x.astype(xp.float32)
-    return xp.subtract(x, x.max(axis=dim, keepdims=True)) if x.size else x.copy()
+def _blocks(xp: Any, x: Any, dim: int) -> Any:
+    """Slices of ``x`` to be worked through one after the other, so that each stays in cache."""
+    return xp.row_blocks(x.shape) if dim else (slice(None),)
+
+
+def _shifted(xp: Any, x: Any, dim: int, out: Any) -> Any:
+    """``x`` shifted along ``dim`` so that its exponentials are harmless; ``x`` if they are."""
+    shift = xp.exp_shift(x, dim)
+    return x if shift is None else xp.subtract(x, shift, out=out)
 
 
 @op(name="softmax", function=False, method=False)
-def _softmax(xp: Any, input: Array, dim: int) -> Array:
+def softmax_along(xp: Any, input: Array, dim: int) -> Array:
+    """`softmax` along a dimension counted from the front."""
     if not input.ndim:
-        return _softmax.forward(xp, input.reshape(1), 0).reshape(())
-    result = _less_greatest(xp, input, dim)
-    xp.exp(result, out=result)
-    result /= xp.add.reduce(result, axis=dim, keepdims=True)
+        return softmax_along.forward(xp, input.reshape(1), 0).reshape(())
+    x = input.astype(xp.float32) if input.dtype.itemsize == 2 else input
+    result = xp.empty(x.shape, x.dtype)
+    for block in _blocks(xp, x, dim) if x.size else ():
+        part = result[block]
+        xp.exp(_shifted(xp, x[block], dim, part), out=part)
+        part /= xp.sums(part, (dim,))
     return result if result.dtype == input.dtype else result.astype(input.dtype)
 
 
@@ -42,8 +50,12 @@ def softmax_backward(xp: Any, grad_output: Array, output: Array, dim: int) -> Ar
     """``output * (grad_output - sum(output * grad_output))`` along ``dim``."""
     if not output.ndim:
         return xp.zeros((), output.dtype)
-    product = xp.multiply(grad_output, output)
-    return product - output * xp.add.reduce(product, axis=dim, keepdims=True)
+    result = xp.empty(output.shape, output.dtype)
+    for block in _blocks(xp, output, dim):
+        g, y, part = grad_output[block], output[block], result[block]
+        xp.subtract(g, xp.sum_of_products(g, y, (dim,)), out=part)
+        part *= y
+    return result
 
 
 def _dims(x: Any, dim: int) -> tuple[int, ...]:
@@ -57,15 +69,20 @@ softmax_backward.vjp(
         - grad_output * sum_dim(g * output, _dims(output, dim), True)
     ),
 )
-_softmax.vjp(input=lambda g, out, dim: softmax_backward(g, out, dim))
+softmax_along.vjp(input=lambda g, out, dim: softmax_backward(g, out, dim))
 
 
 @op(name="log_softmax", function=False, method=False)
-def _log_softmax(xp: Any, input: Array, dim: int) -> Array:
+def log_softmax_along(xp: Any, input: Array, dim: int) -> Array:
+    """`log_softmax` along a dimension counted from the front."""
     if not input.ndim:
-        return _log_softmax.forward(xp, input.reshape(1), 0).reshape(())
-    result = _less_greatest(xp, input, dim)
-    result -= xp.log(xp.add.reduce(xp.exp(result), axis=dim, keepdims=True))
+        return log_softmax_along.forward(xp, input.reshape(1), 0).reshape(())
+    x = input.astype(xp.float32) if input.dtype.itemsize == 2 else input
+    result = xp.empty(x.shape, x.dtype)
+    for block in _blocks(xp, x, dim) if x.size else ():
+        part = result[block]
+        shifted = _shifted(xp, x[block], dim, part)
+        xp.subtract(shifted, xp.log(xp.sums(xp.exp(shifted), (dim,))), out=part)
     return result if result.dtype == input.dtype else result.astype(input.dtype)
 
 
@@ -74,9 +91,13 @@ def log_softmax_backward(xp: Any, grad_output: Array, output: Array, dim: int) -
     """``grad_output - exp(output) * sum(grad_output)`` along ``dim``."""
     if not output.ndim:
         return xp.zeros((), output.dtype)
-    scaled = xp.exp(output)
-    scaled *= xp.add.reduce(grad_output, axis=dim, keepdims=True)
-    return xp.subtract(grad_output, scaled, out=scaled)
+    result = xp.empty(output.shape, output.dtype)
+    for block in _blocks(xp, output, dim):
+        g, part = grad_output[block], result[block]
+        xp.exp(output[block], out=part)
+        part *= xp.sums(g, (dim,))
+        xp.subtract(g, part, out=part)
+    return result
 
 
 @op(node="ExpBackward0", function=False, method=False)
@@ -91,7 +112,7 @@ log_softmax_backward.vjp(
         -g * _exp(output) * sum_dim(grad_output, _dims(output, dim), True)
     ),
 )
-_log_softmax.vjp(input=lambda g, out, dim: log_softmax_backward(g, out, dim))
+log_softmax_along.vjp(input=lambda g, out, dim: log_softmax_backward(g, out, dim))
 
 
 def _along(name: str, operation: Any, input: Any, dim: Any, dtype: DType | None) -> Tensor:
@@ -125,7 +146,7 @@ def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     >>> devgrad.softmax(devgrad.tensor([0.0, 0.0]), dim=0)
     tensor([0.5000, 0.5000])
     """
-    return _along("softmax", _softmax, input, dim, dtype)
+    return _along("softmax", softmax_along, input, dim, dtype)
 
 
 @composite(namespaces=("", "special"))
@@ -136,7 +157,7 @@ def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     >>> devgrad.log_softmax(devgrad.tensor([0.0, 0.0]), dim=0)
     tensor([-0.6931, -0.6931])
     """
-    return _along("log_softmax", _log_softmax, input, dim, dtype)
+    return _along("log_softmax", log_softmax_along, input, dim, dtype)
 
 
 # --- as devgrad.nn.functional has them ------------------------------------------------------------
@@ -164,7 +185,7 @@ def softmax_(
     tensor([[0.5000, 0.5000]])
     """
     dim = _implicit_dim("softmax", input, dim, _stacklevel - 1)
-    return _along("softmax", _softmax, input, dim, dtype)
+    return _along("softmax", softmax_along, input, dim, dtype)
 
 
 @composite(method=False, out=False, namespaces=("nn.functional",))
@@ -178,7 +199,7 @@ def log_softmax_(
     tensor([[-0.6931, -0.6931]])
     """
     dim = _implicit_dim("log_softmax", input, dim, _stacklevel - 1)
-    return _along("log_softmax", _log_softmax, input, dim, dtype)
+    return _along("log_softmax", log_softmax_along, input, dim, dtype)
 
 
 @composite(method=False, out=False, namespaces=("nn.functional",))
@@ -192,7 +213,7 @@ def softmin(
     tensor([0.5000, 0.5000])
     """
     dim = _implicit_dim("softmin", input, dim, _stacklevel - 1)
-    return _along("softmax", _softmax, -input, dim, dtype)
+    return _along("softmax", softmax_along, -input, dim, dtype)
 
 
 # --- log-sum-exp ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 from .._tensor import Tensor, constant
 from ..device import dtype_of_number
 from ._along import check_tensor, lifted, one_dim, put_along, take_along
-from ._op import Array, composite, op
+from ._op import Array, Number, composite, op
 from ._promotion import NUMBERS, not_a_tensor
 
 __all__ = ["argsorted", "sort_dim"]
@@ -317,7 +317,7 @@ def _as_tensor(value: Any, like: Tensor) -> Tensor:
 
 @composite(method=False)
 def searchsorted(
-    sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False,
+    sorted_sequence: Tensor, input: Tensor | Number, *, out_int32: bool = False, right: bool = False,
     side: str | None = None, sorter: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Where in a sorted sequence values would have to be inserted.
@@ -380,7 +380,7 @@ def searchsorted(
 
 @composite(method=False)
 def bucketize(
-    input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
+    input: Tensor | Number, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
 ) -> Tensor:
     """The index of the bucket, between ascending ``boundaries``, that each value falls into.
 

@@ -439,7 +439,7 @@ def _quantile(
 
 @composite
 def quantile(
-    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *,
+    input: Tensor, q: float | Tensor, dim: int | None = None, keepdim: bool = False, *,
     interpolation: str = "linear",
 ) -> Tensor:  # fmt: skip
     """The ``q``-quantiles of all elements or along ``dim``; NaN where there is one.
@@ -461,7 +461,7 @@ def quantile(
 
 @composite
 def nanquantile(
-    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *,
+    input: Tensor, q: float | Tensor, dim: int | None = None, keepdim: bool = False, *,
     interpolation: str = "linear",
 ) -> Tensor:  # fmt: skip
     """The `quantile` of the elements that are not NaN.

@@ -7,7 +7,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from ._layout import as_dim
-from ._op import METHODS, Array, composite, op
+from ._op import METHODS, Array, Ints, composite, op
 
 __all__ = ["movedim", "permute", "t", "transpose"]
 
@@ -20,7 +20,7 @@ def _inverse(dims: Any) -> tuple[int, ...]:
 
 
 @op(view=True, varargs=True)
-def permute(xp: Any, input: Array, dims: Any) -> Array:
+def permute(xp: Any, input: Array, dims: Ints) -> Array:
     """A view with the dimensions in another order.
 
     Raises:
@@ -85,7 +85,7 @@ t.vjp(input=lambda g: t(g))
 
 
 @composite(out=False, aliases=("moveaxis",))
-def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+def movedim(input: Tensor, source: int | Ints, destination: int | Ints) -> Tensor:
     """A view with dimensions moved to other places; the others keep their order.
 
     Args:

@@ -115,7 +115,7 @@ acos.vjp(input=lambda g, input: -g * conj(rsqrt(1 - input * input)))
 atan.vjp(input=lambda g, input: g / conj(input * input + 1))
 
 
-@op(floating=True, inplace=True, aliases=("arctan2",))
+@op(floating=True, numbers=False, inplace=True, aliases=("arctan2",))
 def atan2(xp: Any, input: Array, other: Array) -> Array:
     """The angle in radians, from -pi to pi, of the point with x ``other`` and y ``input``.
 
@@ -139,7 +139,7 @@ atan2.vjp(
 )
 
 
-@op(promotes=True, inplace=True)
+@op(promotes=True, numbers=False, inplace=True)
 def hypot(xp: Any, input: Array, other: Array) -> Array:
     """``sqrt(input² + other²)``, without overflow.
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from .._tensor import Size, Tensor, wrap
 from ..device import DType
+from ._arguments import explained, kind_name
 from ._errors import broadcast_mismatch
 from ._layout import as_dim, as_dims, ints, strides_of, viewable
-from ._op import METHODS, Array, composite, op
+from ._op import METHODS, Array, Ints, composite, op
+from ._promotion import checked_tensors
 
 __all__ = ["broadcast_shapes", "embedded", "expand", "reshape", "unsafe_view", "unsqueeze", "view",
            "view_op"]  # fmt: skip
@@ -105,7 +107,17 @@ def view(self: Tensor, *shape: Any, size: Any = None, dtype: DType | None = None
     if dtype is None and len(shape) == 1 and isinstance(shape[0], DType):
         dtype = shape[0]
     if dtype is not None:
+        if dtype.__class__ is not DType or shape not in ((), (dtype,)):
+            raise TypeError(
+                "view() received an invalid combination of arguments - got "
+                f"({', '.join(map(kind_name, (*shape, dtype)))}), but expected a shape, or a dtype"
+            )
         return _view_dtype(self, dtype)
+    if not shape and size is None:
+        raise TypeError(
+            "view() received an invalid combination of arguments - got (), but expected a shape, "
+            "or a dtype"
+        )
     sizes = ints(shape if size is None else (size,))
     if not self._array.flags.c_contiguous and not _can_view(self._array, sizes):
         raise RuntimeError(
@@ -123,7 +135,7 @@ def _view_dtype(input: Tensor, dtype: DType) -> Tensor:
     if dtype.itemsize == old.itemsize:
         if (dtype.is_complex != old.is_complex) and input.requires_grad:
             raise RuntimeError(f"view of {old} as {dtype} is not differentiable; detach() first")
-        return wrap(array.view(dtype.array_dtype), kind, input._version)
+        return wrap(array.view(dtype.array_dtype), kind, input._changes)
     if not array.ndim:
         raise RuntimeError(
             f"self.dim() cannot be 0 to view {old.title} as {dtype.title} (different element sizes)"
@@ -146,7 +158,7 @@ def _view_dtype(input: Tensor, dtype: DType) -> Tensor:
                     f"self.stride({dim}) must be divisible by {ratio} to view {old.title} as "
                     f"{dtype.title} (different element sizes), but got {stride}"
                 )
-    return wrap(array.view(dtype.array_dtype), kind, input._version)
+    return wrap(array.view(dtype.array_dtype), kind, input._changes)
 
 
 def view_as(self: Tensor, other: Tensor) -> Tensor:
@@ -155,7 +167,7 @@ def view_as(self: Tensor, other: Tensor) -> Tensor:
 
 
 @composite(out=False, method=False)
-def reshape(input: Tensor, shape: Any) -> Tensor:
+def reshape(input: Tensor, shape: Ints) -> Tensor:
     """``input`` in another shape: a view where that is possible, else a copy.
 
     Args:
@@ -169,7 +181,7 @@ def reshape(input: Tensor, shape: Any) -> Tensor:
     tensor([[0, 1],
             [2, 3]])
     """
-    sizes = ints(shape if isinstance(shape, (tuple, list)) else (shape,))
+    sizes = ints(shape if isinstance(shape, (tuple, list)) else (shape,), "shape")
     if input._array.flags.c_contiguous:
         return view_op.function(input, sizes)
     if _can_view(input._array, sizes):
@@ -177,8 +189,10 @@ def reshape(input: Tensor, shape: Any) -> Tensor:
     return unsafe_view.function(input.contiguous(), sizes)
 
 
-def _reshape(self: Tensor, *shape: Any, **named: Any) -> Tensor:
-    return reshape(self, ints(shape) if shape else named["shape"])
+def _reshape(self: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
+    if not sizes and shape is None:
+        raise TypeError('reshape() missing 1 required positional arguments: "shape"')
+    return reshape(self, ints(sizes, "shape") if sizes else shape)
 
 
 _reshape.__name__, _reshape.__doc__ = "reshape", reshape.__doc__
@@ -218,7 +232,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 @composite(out=False)
-def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
+def unflatten(input: Tensor, dim: int, sizes: Ints) -> Tensor:
     """One dimension as several.
 
     Args:
@@ -233,7 +247,7 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     """
     shape = input._array.shape
     dim = as_dim(dim, len(shape))
-    sizes = list(ints((sizes,)))
+    sizes = list(sizes)
     if not sizes:
         raise RuntimeError("unflatten: sizes must be non-empty")
     known = 1
@@ -249,10 +263,6 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
         )
     sizes = [shape[dim] // known if n == -1 else n for n in sizes]
     return view(input, (*shape[:dim], *sizes, *shape[dim + 1 :]))
-
-
-def _unflatten(self: Tensor, dim: int, sizes: Any) -> Tensor:
-    return unflatten(self, dim, sizes)
 
 
 @composite(out=False)
@@ -294,7 +304,7 @@ _squeeze_some.vjp(input=lambda g, input_shape: g.reshape(input_shape))
 
 
 @composite(out=False)
-def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+def squeeze(input: Tensor, dim: int | Ints | None = None) -> Tensor:
     """A view without the dimensions of size 1: all of them, or those among ``dim``.
 
     Args:
@@ -381,7 +391,7 @@ expand.vjp(input=lambda g: g)  # the engine sums what was repeated
 
 
 @composite(out=False, varargs=True)
-def broadcast_to(input: Tensor, size: Any) -> Tensor:
+def broadcast_to(input: Tensor, size: Ints) -> Tensor:
     """The same as ``input.expand(size)``."""
     return expand.function(input, size)
 
@@ -424,8 +434,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     Raises:
         RuntimeError: they do not broadcast.
     """
-    if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
-        tensors = tuple(tensors[0])
+    tensors = checked_tensors(tensors)
     shape: tuple[int, ...] = ()
     for t in tensors:
         problem = broadcast_mismatch(shape, t._array.shape)
@@ -440,8 +449,7 @@ def _for_each(one: Any, doc: str) -> Any:
     def at_least(*tensors: Any) -> Any:
         if len(tensors) == 1 and isinstance(tensors[0], Tensor):
             return one(tensors[0])
-        if len(tensors) == 1:
-            tensors = tuple(tensors[0])
+        tensors = checked_tensors(tensors)
         return tuple([one(t) for t in tensors])
 
     at_least.__name__ = at_least.__qualname__ = one.__name__
@@ -473,6 +481,6 @@ _for_each(atleast_3d, "Each tensor with at least three dimensions.")
 
 
 METHODS.update(
-    view=view, view_as=view_as, reshape=_reshape, reshape_as=reshape_as, unflatten=_unflatten,
-    expand_as=expand_as,
+    view=view, view_as=explained(view_as), reshape=_reshape, reshape_as=explained(reshape_as),
+    expand_as=explained(expand_as),
 )  # fmt: skip

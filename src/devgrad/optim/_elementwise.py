@@ -1,0 +1,239 @@
+"""How elementwise optimizers reach all parameters with few calls of the array library.
+
+An elementwise rule treats every element by itself, so elements may be put together and cut apart
+at will. Small parameters are *packed*: their elements, gradients and state lie end to end in flat
+arrays, and the rule is called once for all of them; for so little, calls cost more than elements.
+Large parameters are taken in *blocks* that stay in the processor's cache, since a rule goes over
+its arrays a dozen times. Either way the rule is the same few lines on bare arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .._tensor import Tensor, wrap
+from ..autograd._provenance import user_line
+from ..device import CPU, get_default_dtype
+from .optimizer import Optimizer, evaluated, number
+
+__all__ = ["Elementwise", "slope"]
+
+# In elements. A GPU has no such cache, but calls (launches of kernels) are dearer there.
+_SMALL = {"cpu": 4096, "cuda": 1 << 18}
+_BLOCK = {"cpu": 16384, "cuda": 1 << 62}
+
+Update = Callable[..., None]
+
+
+def slope(xp: Any, p: Any, g: Any, out: Any, maximize: bool, weight_decay: float) -> Any:
+    """What is to be descended: ``g``, negated to ascend, with the share of the weight decay.
+
+    ``g`` itself is never changed; ``out`` is written to if the result is another.
+    """
+    if weight_decay:
+        xp.multiply(p, weight_decay, out)
+        return xp.subtract(out, g, out) if maximize else xp.add(out, g, out)
+    return xp.negative(g, out) if maximize else g
+
+
+class Elementwise(Optimizer):
+    """The base of optimizers with an elementwise rule. A subclass says:
+
+    * `_numbers`: the numbers that it keeps for each parameter, with their first values;
+    * `_arrays`: the same for the tensors that it keeps, of the parameter's size;
+    * `_rule`: the function that updates arrays.
+    """
+
+    def _numbers(self, group: dict[str, Any]) -> dict[str, float]:
+        return {"step": 0.0}
+
+    def _arrays(self, group: dict[str, Any]) -> dict[str, float]:
+        raise NotImplementedError
+
+    def _rule(self, group: dict[str, Any], numbers: dict[str, Any], fresh: bool) -> Update:
+        """The update for one step, as a function of arrays.
+
+        Args:
+            group: the options.
+            numbers: the parameters' numbers by name: host arrays of one value, repeated. "step"
+                has been counted up.
+            fresh: whether this is the first step of these parameters.
+
+        Returns:
+            ``update(xp, p, g, a, b, *arrays)``: changes ``p`` and the arrays of `_arrays` in
+            place by the gradient ``g``, which is not changed; ``a`` and ``b`` are for scratch.
+        """
+        raise NotImplementedError
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change the parameters once, by their gradients. See `Optimizer.step`."""
+        loss = evaluated(closure)
+        line = user_line()
+        for index, group in enumerate(self.param_groups):
+            for pieces in self._pieces(index, group):
+                pieces.update(self._rule, group, line)
+        return loss
+
+    def _pieces(self, index: int, group: dict[str, Any]) -> list[_Pieces]:
+        """The group's parameters that have a gradient, as arranged in the last step, or anew."""
+        params = [p for p in group["params"] if p._grad is not None]
+        names = (*self._numbers(group), *self._arrays(group))
+        key = (names, [id(p) for p in params])
+        plans = self.__dict__.setdefault("_plans", {})
+        plan = plans.get(index)
+        if plan is None or plan[0] != key or not all(x.is_valid(self.state) for x in plan[1]):
+            plan = plans[index] = (key, self._arrange(group, params))
+        found: list[_Pieces] = plan[1]
+        return found
+
+    def _arrange(self, group: dict[str, Any], params: list[Tensor]) -> list[_Pieces]:
+        numbers, arrays = self._numbers(group), self._arrays(group)
+        packs: dict[Any, list[Tensor]] = {}
+        seen: set[int] = set()
+        for p in params:
+            state = self.state[p]
+            fresh = not state
+            values = tuple([float(number(state.get(n, first))) for n, first in numbers.items()])
+            memory = id(p._changes)  # parameters over the same memory are updated one by one
+            small = p._array.size <= _SMALL[p._type.device.type] and memory not in seen
+            seen.add(memory)
+            key = (p._type, fresh, values) if small else id(p) if memory not in packs else object()
+            packs.setdefault(key, []).append(p)
+        return [_Pieces(members, self.state, numbers, arrays) for members in packs.values()]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.__dict__.pop("_plans", None)
+
+
+class _Pieces:
+    """Parameters for which the rule is called together, with their state.
+
+    All are of one type and at the same step. Their state is in flat arrays, of which the tensors
+    in the optimizer's ``state`` are views.
+    """
+
+    def __init__(
+        self, params: list[Tensor], state: Any, numbers: dict[str, float], arrays: dict[str, float]
+    ) -> None:
+        self.params = params
+        self.kind = kind = params[0]._type
+        xp = kind.xp
+        self.fresh = not state[params[0]]
+        self.shapes = [p._array.shape for p in params]
+        self.sizes = [p._array.size for p in params]
+        # The tensors of the state, to be found as they were left: (state, name, tensor, array).
+        self.tensors: list[tuple[dict[str, Any], str, Tensor, Any]] = []
+        self.states = [state[p] for p in params]
+        self.numbers = {name: self._gather_numbers(name, x) for name, x in numbers.items()}
+        self.changes: list[list[Any]] = []
+        self.arrays = [self._gather_arrays(name, x) for name, x in arrays.items()]
+        total = sum(self.sizes)
+        self.block = min(total, _BLOCK[kind.device.type]) if len(params) == 1 else total
+        real = kind.dtype.to_real().array_dtype
+        self.parts = 2 if kind.dtype.is_complex else 1  # real numbers for each element
+        self.a, self.b = (xp.empty(self.block * self.parts, real) for _ in "ab")
+        if len(params) > 1:
+            self.p, self.g = (xp.empty(total, kind.array_dtype) for _ in "pg")
+            self.p_views = self._cut(self.p)
+
+    def _cut(self, flat: Any) -> list[Any]:
+        """Views of a flat array in the shapes of the parameters."""
+        views, start = [], 0
+        for shape, size in zip(self.shapes, self.sizes):
+            views.append(flat[start : start + size].reshape(shape))
+            start += size
+        return views
+
+    def _gather_numbers(self, name: str, first: float) -> Any:
+        values = [float(number(state.get(name, first))) for state in self.states]
+        kind = CPU.types[get_default_dtype().array_dtype]
+        if kind.dtype.itemsize < 4:
+            kind = CPU.types[CPU.xp.dtype("float32")]
+        column = CPU.xp.asarray(values, dtype=kind.array_dtype)
+        for place, state in enumerate(self.states):
+            self._keep(state, name, wrap(column[place, ...], kind))
+        return column
+
+    def _gather_arrays(self, name: str, first: float) -> Any:
+        kind = self.kind
+        flat = kind.xp.empty(sum(self.sizes), kind.array_dtype)
+        changes = [0, None]
+        self.changes.append(changes)
+        for state, view in zip(self.states, self._cut(flat)):
+            tensor = state.get(name)
+            if tensor is None:
+                view[...] = first if not kind.dtype.is_complex else complex(first, first)
+            else:
+                view[...] = tensor.to(kind.device)._array
+            self._keep(state, name, wrap(view, kind, changes))
+        return flat.view(kind.dtype.to_real().array_dtype)
+
+    def _keep(self, state: dict[str, Any], name: str, tensor: Tensor) -> None:
+        state[name] = tensor
+        self.tensors.append((state, name, tensor, tensor._array))
+
+    def is_valid(self, state: Any) -> bool:
+        """Whether parameters and state are still where, and of the kind, that they were."""
+        kind = self.kind
+        for p, own, shape in zip(self.params, self.states, self.shapes):
+            if state.get(p) is not own or p._type is not kind or p._array.shape != shape:
+                return False
+        for own, name, tensor, array in self.tensors:
+            if own.get(name) is not tensor or tensor._array is not array:
+                return False
+        if len(self.params) > 1:
+            for column in self.numbers.values():
+                values = column.tolist()
+                if values.count(values[0]) != len(values):
+                    return False
+        return True
+
+    def update(self, rule: Callable[..., Update], group: dict[str, Any], line: Any) -> None:
+        """Make one step."""
+        if "step" in self.numbers:
+            self.numbers["step"] += 1
+        update = rule(group, self.numbers, self.fresh)
+        self.fresh = False
+        if len(self.params) > 1:
+            self._update_pack(update)
+        else:
+            self._update_blocks(update)
+        for p in self.params:
+            changes = p._changes
+            if changes is not None:
+                changes[0] += 1
+                changes[1] = line
+        for changes in self.changes:
+            changes[0] += 1
+            changes[1] = line
+
+    def _update_pack(self, update: Update) -> None:
+        xp = self.kind.xp
+        xp.concatenate([p._grad._array.reshape(-1) for p in self.params], out=self.g)  # type: ignore[union-attr]
+        xp.concatenate([p._array.reshape(-1) for p in self.params], out=self.p)
+        p, g = self._as_real(self.p), self._as_real(self.g)
+        update(xp, p, g, self.a, self.b, *self.arrays)
+        for param, view in zip(self.params, self.p_views):
+            param._array[...] = view
+
+    def _update_blocks(self, update: Update) -> None:
+        xp, (param,) = self.kind.xp, self.params
+        array, gradient = param._array, param._grad._array  # type: ignore[union-attr]
+        flat = array.reshape(-1)
+        p, g = self._as_real(flat), self._as_real(gradient.reshape(-1))
+        size, block = p.size, self.block * self.parts
+        if size <= block:
+            update(xp, p, g, self.a, self.b, *self.arrays)
+        else:
+            for start in range(0, size, block):
+                here = slice(start, min(start + block, size))
+                n = here.stop - start
+                state = [x[here] for x in self.arrays]
+                update(xp, p[here], g[here], self.a[:n], self.b[:n], *state)
+        if not array.flags.c_contiguous:
+            array[...] = flat.reshape(array.shape)
+
+    def _as_real(self, flat: Any) -> Any:
+        return flat if self.parts == 1 else flat.view(self.a.dtype)

@@ -1,0 +1,91 @@
+"""Which device a test runs on.
+
+Every test runs on the CPU, and those of the modules that are not in `HOST_ONLY` a second time with
+CUDA as the default device: on the strict stand-in for CuPy (`cuda_stand_in`), which any machine
+has, and, as ``-m gpu`` asks, on real hardware. The fixture `device` says where.
+
+    python -m pytest                          # on the CPU and on the stand-in
+    python -m pytest --device cpu             # on one of them only: cpu, stand-in, cuda
+    python -m pytest -m gpu                   # on a real CUDA device
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+DEVICES = ("cpu", "stand-in", "cuda")
+
+# Modules whose tests have no device to choose, each with the reason.
+HOST_ONLY = {
+    "test_bench": "the benchmark's own machinery; it starts processes",
+    "test_cuda_stand_in": "about the stand-in itself; it installs and removes it",
+    "test_examples": "the examples, as they are run by a reader",
+    "test_mt19937": "the CPU's random stream",
+    "test_mt19937_parts": "the CPU's random stream",
+    "test_mt19937_refusals": "the CPU's random stream",
+    "test_project": "files, not tensors",
+    "test_tutorial": "the tutorial's cells, word for word",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--device", choices=DEVICES, default=None,
+        help="run the tests on this device only (default: cpu and stand-in)",
+    )  # fmt: skip
+
+
+def _no_cuda() -> str | None:
+    """Why there is no real CUDA device; None where there is one."""
+    found: Any = importlib.import_module("devgrad").cuda
+    problem = importlib.import_module("devgrad.device").cuda_problem()
+    return None if found.is_available() else str(problem)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "device" not in metafunc.fixturenames:
+        return
+    wanted = metafunc.config.getoption("--device")
+    devices = DEVICES if wanted is None else (wanted,)
+    if metafunc.module.__name__.rpartition(".")[2] in HOST_ONLY:
+        devices = tuple(d for d in devices if d == "cpu")
+    if "cuda" in devices and _no_cuda() is not None:
+        devices = tuple(d for d in devices if d != "cuda")
+    params = [
+        pytest.param(d, id=pytest.HIDDEN_PARAM if d == "cpu" else d,
+                     marks=[pytest.mark.gpu] if d == "cuda" else [])
+        for d in devices
+    ]  # fmt: skip
+    metafunc.parametrize("device", params, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def device(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The default device of the test: ``"cpu"`` or ``"cuda"``."""
+    where = getattr(request, "param", "cpu")  # (a doctest has none)
+    if where == "cpu":
+        yield "cpu"
+        return
+    import devgrad
+
+    if where == "stand-in":
+        import cuda_stand_in
+
+        cuda_stand_in.install()
+    devgrad.set_default_device("cuda")
+    try:
+        yield "cuda"
+    finally:
+        devgrad.set_default_device(None)
+        if where == "stand-in":
+            cuda_stand_in.uninstall()
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    problem = _no_cuda()
+    if problem is not None:
+        terminalreporter.write_line(f"GPU tests skipped: no CUDA ({problem})")
