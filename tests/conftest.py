@@ -23,10 +23,14 @@ DEVICES = ("cpu", "stand-in", "cuda")
 HOST_ONLY = {
     "test_bench": "the benchmark's own machinery; it starts processes",
     "test_cuda_stand_in": "about the stand-in itself; it installs and removes it",
+    "test_doctor": "about what is not there; it starts processes",
     "test_examples": "the examples, as they are run by a reader",
+    "test_kernels_compile": "the kernels' sources, for compilers",
     "test_mt19937": "the CPU's random stream",
     "test_mt19937_parts": "the CPU's random stream",
     "test_mt19937_refusals": "the CPU's random stream",
+    "test_lr_scheduler": "numbers, not tensors",
+    "test_nn_init": "the CPU's random stream",
     "test_project": "files, not tensors",
     "test_tutorial": "the tutorial's cells, word for word",
 }

@@ -1,8 +1,8 @@
 """Runs CUDA kernels on the host: their source compiled as C++, with one thread in one block.
 
-`RawModule` is called as CuPy's is. It shows what a kernel computes, not that a GPU agrees: launches,
-races and the GPU's arithmetic are not part of it. Without a compiler (g++ or clang++) the kernels of
-random numbers are replaced by what they are tested against, their form in NumPy.
+`RawModule` is called as CuPy's is. It shows what a kernel computes, not that a GPU agrees:
+launches, races and the GPU's arithmetic are not part of it. Without a compiler (g++ or clang++) the
+kernels of random numbers are replaced by what they are tested against, their form in NumPy.
 """
 
 from __future__ import annotations
@@ -43,12 +43,11 @@ class RawModule:
     """`cupy.RawModule` on the host, as far as our own kernels need it."""
 
     def __init__(self, code: str, *, options: tuple[str, ...] = ()) -> None:
-        # No fused multiply-add, as with --fmad=false; the standard is named alike.
+        # No fused multiply-add, as with --fmad=false.
         fused = "off" if "--fmad=false" in options else "fast"
-        standard = next((o[1:] for o in options if o.startswith("--std")), "-std=c++17")
         self.library = (
             None if COMPILER is None
-            else _library(_SHIM + code, (standard, f"-ffp-contract={fused}"))
+            else _library(_SHIM + code, ("-std=c++17", f"-ffp-contract={fused}"))
         )  # fmt: skip
 
     def get_function(self, name: str) -> Any:

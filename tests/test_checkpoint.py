@@ -156,11 +156,12 @@ def test_random_numbers_are_drawn_again(reentrant: bool, preserve: bool) -> None
     devgrad.manual_seed(1)
     x = devgrad.ones(8, requires_grad=True)
     y = checkpoint(dropout, x, use_reentrant=reentrant, preserve_rng_state=preserve)
-    state = devgrad.get_rng_state()
+    where = devgrad.cuda if x.is_cuda else devgrad
+    state = where.get_rng_state()
     y.sum().backward()
     assert len(masks) == 2
     assert devgrad.equal(*masks) is preserve
-    assert devgrad.equal(state, devgrad.get_rng_state()) is preserve
+    assert devgrad.equal(state, where.get_rng_state()) is preserve
     assert devgrad.equal(x.grad, y.detach()) is preserve
 
 
@@ -292,7 +293,7 @@ def test_the_check_can_be_left_out() -> None:
         run(determinism_check="all")
 
 
-def test_more_tensors_are_allowed_unless_asked() -> None:
+def test_more_tensors_are_an_error_unless_it_stops_early() -> None:
     x, run = differing(lambda x: x.exp().sin().cos().tanh())
     run().backward()
     assert x.grad is not None
@@ -304,6 +305,90 @@ def test_more_tensors_are_allowed_unless_asked() -> None:
         loss = run()
     with pytest.raises(CheckpointError, match="trying to save more tensors"):
         loss.backward()
+
+
+@needs_torch
+@pytest.mark.parametrize("early_stop", [True, False])
+def test_the_second_run_stops_where_pytorchs_does(early_stop: bool) -> None:
+    logs = []
+    for m, way in ((devgrad, checkpoint), (torch, torch_checkpoint.checkpoint)):
+        log: list[str] = []
+
+        def f(x: Any, m: Any = m, log: Any = log) -> Any:
+            y = x.exp()
+            log.append("exp")
+            z = y.sin()
+            log.append("sin")
+            z = z + 1  # saves nothing
+            log.append("add")
+            return z
+
+        x = m.tensor([0.5, 1.0], requires_grad=True)
+        y = way(f, x, use_reentrant=False, early_stop=early_stop)
+        y.sum().backward()
+        logs.append(log)
+    assert logs[0] == logs[1]
+    assert ("add" in logs[0][3:]) is not early_stop
+
+
+def test_tensors_that_leave_otherwise_are_covered() -> None:
+    left = []
+    x = devgrad.tensor([0.5, 1.0], requires_grad=True)
+
+    def f(x: Any) -> Any:
+        h = x.exp()
+        left.append(h.sin())
+        return h.cos()
+
+    y = checkpoint(f, x, use_reentrant=False)
+    assert kept_bytes(y, left[0]) == 0
+    (y + left[0]).sum().backward()
+    first = x.grad
+    x.grad = None
+    (x.exp().cos() + x.exp().sin()).sum().backward()
+    assert devgrad.allclose(first, x.grad)
+
+
+def test_saved_tensors_hooks_inside_have_their_way() -> None:
+    x = devgrad.tensor([0.5, 1.0], requires_grad=True)
+    packed = []
+
+    def f(x: Any) -> Any:
+        h = x.exp()
+        with devgrad.autograd.graph.saved_tensors_hooks(
+            lambda t: packed.append(t) or t, lambda t: t
+        ):
+            h = h.sin()
+        return h.cos()
+
+    checkpoint(f, x, use_reentrant=False).sum().backward()
+    assert len(packed) == 2  # of both runs
+    first = x.grad
+    x.grad = None
+    x.exp().sin().cos().sum().backward()
+    assert devgrad.equal(first, x.grad)
+
+
+def test_a_custom_function_inside() -> None:
+    class Cube(devgrad.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            (x,) = ctx.saved_tensors
+            return g * 3 * x**2
+
+    x = devgrad.tensor([0.5, 1.0], requires_grad=True)
+    y = checkpoint(lambda x: Cube.apply(x.exp()).sin(), x, use_reentrant=False)
+    assert kept_bytes(y) == 0
+    y.sum().backward()
+    first = x.grad
+    x.grad = None
+    (x.exp() ** 3).sin().sum().backward()
+    assert devgrad.allclose(first, x.grad)
 
 
 @pytest.mark.parametrize("globally", [False, True])

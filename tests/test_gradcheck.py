@@ -41,9 +41,7 @@ def tensors(m: Any, arrays: Any) -> list[Any]:
 def outcome(m: Any, check: str, function: Callable[..., Any], arrays: Any, **options: Any) -> Any:
     """True, or the kind and the first line of the error."""
     try:
-        return getattr(m.autograd, check)(
-            lambda *x: function(m, *x), tensors(m, arrays), **options
-        )
+        return getattr(m.autograd, check)(lambda *x: function(m, *x), tensors(m, arrays), **options)
     except Exception as error:
         return type(error).__name__, str(error).partition("\n")[0]
 
@@ -158,7 +156,9 @@ def test_non_leaf_and_strided_inputs() -> None:
 
 @needs_torch
 def test_refusals_are_pytorchs() -> None:
-    def text_of(m: Any, check: str, dtype: str = "float64", grad: bool = True, **options: Any) -> str:
+    def text_of(
+        m: Any, check: str, dtype: str = "float64", grad: bool = True, **options: Any
+    ) -> str:
         x = m.ones(2, dtype=getattr(m, dtype), requires_grad=grad)
         with pytest.raises((ValueError, AssertionError, RuntimeError)) as caught:
             getattr(m.autograd, check)(lambda x: x * 2, x, **options)
@@ -167,7 +167,10 @@ def test_refusals_are_pytorchs() -> None:
     for check, options in (
         ("gradcheck", dict(grad=False)),
         ("gradcheck", dict(check_backward_ad=False)),
-        ("gradcheck", dict(check_forward_ad=True, check_backward_ad=False, check_batched_grad=True)),
+        (
+            "gradcheck",
+            dict(check_forward_ad=True, check_backward_ad=False, check_batched_grad=True),
+        ),
         ("gradcheck", dict(check_batched_forward_grad=True)),
         ("gradgradcheck", dict(check_rev_over_rev=False)),
         ("gradgradcheck", dict(check_fwd_over_rev=True, check_rev_over_rev=False)),
@@ -223,12 +226,23 @@ def test_undefined_gradients() -> None:
 
 
 # What the declared operations are checked with here, beside tests/test_ops.py: smooth functions.
+POSITIVE = abs(some(3)) + 0.5
 SMOOTH = {
-    "exp": [some(3)], "log": [abs(some(3)) + 0.5], "sin": [some(2, 2)], "sqrt": [abs(some(3)) + 0.5],
-    "sigmoid": [some(3)], "softmax": [some(2, 3)], "logsumexp": [some(2, 3)], "matmul": [some(2, 3), some(3, 2)],
-    "mul": [some(3, complex=True), some(3)], "div": [some(3), abs(some(3)) + 0.5],
-    "cumsum": [some(2, 3)], "var": [some(5)], "prod": [some(4)], "atan2": [some(3), some(3)],
-}  # fmt: skip
+    "exp": [some(3)],
+    "log": [POSITIVE],
+    "sin": [some(2, 2)],
+    "sqrt": [POSITIVE],
+    "sigmoid": [some(3)],
+    "softmax": [some(2, 3)],
+    "logsumexp": [some(2, 3)],
+    "matmul": [some(2, 3), some(3, 2)],
+    "mul": [some(3, complex=True), some(3)],
+    "div": [some(3), POSITIVE],
+    "cumsum": [some(2, 3)],
+    "var": [some(5)],
+    "prod": [some(4)],
+    "atan2": [some(3), some(3)],
+}
 
 
 @fast_or_slow

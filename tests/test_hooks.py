@@ -271,7 +271,7 @@ def packing(lib: Any) -> Any:
         log.append(("unpack", plain(values)))
         return lib.tensor(values)
 
-    x, y = leaf(lib), leaf(lib, 5.0, 7.0)
+    x, y = leaf(lib), leaf(lib, 0.5, 0.7)
     with saved_hooks(lib, pack, unpack):
         z = (x * y).exp()
         with lib.enable_grad():

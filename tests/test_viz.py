@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import itertools
 import math
+import os
 import re
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -85,7 +87,11 @@ def titles(drawing: Any) -> list[str]:
 
 @needs_positions
 def test_the_tutorials_graph() -> None:
-    x, w, b, y, z = tutorial()
+    x = devgrad.Tensor([2])
+    w = devgrad.tensor([3.0], requires_grad=True)
+    b = devgrad.tensor([1.0], requires_grad=True)
+    y = devgrad.mul(w, x)
+    z = devgrad.add(y, b)
     for done in (False, True):
         if done:
             z.backward()
@@ -104,7 +110,6 @@ def test_the_tutorials_graph() -> None:
         norms = {n: v.gradient for n, v in found.items()}
         grads = {"w": 2.0, "b": 1.0} if done else {}
         assert norms == {n: grads.get(n) for n in found}
-    del x, w, b, y
 
 
 def test_names_come_from_the_caller_and_from_params() -> None:
@@ -160,6 +165,21 @@ def test_a_name_belongs_to_the_value_of_the_whole_line() -> None:
         z = z.sin()
     drawing = draw_graph(z, fold=None)
     assert [op.outputs[0].name for op in drawing._trace.operators] == ["z", "z", "z"]
+
+
+@needs_positions
+def test_a_name_of_another_scope_is_not_taken_for_it() -> None:
+    x = devgrad.ones(7, 2)  # not the x of `inner`
+    w = devgrad.ones(2, requires_grad=True)
+
+    def inner(x: Any) -> Any:
+        return w * x
+
+    out = inner(x[0]).sum()
+    (given,) = [v for v in draw_graph(out)._trace.variables() if not v.requires_grad]
+    assert (given.name, given.shape) == ("x", (2,))  # its array is saved
+    out.backward()
+    assert all(v.requires_grad for v in draw_graph(out)._trace.variables())  # and then it is not
 
 
 def test_retained_gradients_are_shown() -> None:
@@ -238,6 +258,20 @@ def test_folding_by_line_and_by_module() -> None:
         draw_graph(loss, fold="file")
 
 
+def test_folding_by_the_modules_of_a_network() -> None:
+    nn = devgrad.nn
+    net = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.Linear(4, 4)), nn.Linear(4, 1))
+    loss = net(devgrad.ones(2, 3)).exp().sum()
+    found = titles(draw_graph(loss, net, fold="module"))
+    assert [t for t in found if t.endswith(")")] == [
+        "0 (Linear)", "1.0 (Linear)", "2 (Linear)",
+    ]  # fmt: skip
+    found = titles(draw_graph(loss, fold="module"))  # by the caller's name for it
+    assert found[0] == "net.0 (Linear)"
+    text = str(draw_graph(loss, fold="module"))
+    assert "net.1.0.weight" in text
+
+
 def test_folded_graphs_are_acyclic() -> None:
     x = devgrad.ones(2, requires_grad=True)
     a, b = x.exp(), x.sin()
@@ -305,6 +339,10 @@ def crossings(scene: Scene) -> int:
     )
 
 
+def inside(x: float, y: float, shape: Shape, by: float) -> bool:
+    return abs(x - shape.x) < shape.width / 2 - by and abs(y - shape.y) < shape.height / 2 - by
+
+
 def check_readable(scene: Scene) -> None:
     for a, b in itertools.combinations([*scene.shapes, *scene.legend], 2):
         assert not overlap(a, b), (a.about, b.about)
@@ -313,11 +351,8 @@ def check_readable(scene: Scene) -> None:
         assert shape.height / 2 <= shape.y <= scene.height - shape.height / 2
     for way in ways(scene):
         through = [
-            shape.about
-            for shape in scene.shapes
-            if any(abs(x - shape.x) < shape.width / 2 - 1 and abs(y - shape.y) < shape.height / 2 - 1
-                   for x, y in way)
-        ]  # fmt: skip
+            shape.about for shape in scene.shapes if any(inside(x, y, shape, 1.0) for x, y in way)
+        ]
         assert not through, through
         for end in (way[0], way[-1]):  # on the rim of something
             assert any(abs(x) <= s.width / 2 + 1e-6 and abs(y) <= s.height / 2 + 1e-6
@@ -400,6 +435,7 @@ def test_deep_and_wide_graphs_are_drawn_in_time() -> None:
 # --- the forms ------------------------------------------------------------------------------------
 
 
+@needs_positions
 def test_svg_holds_everything_once() -> None:
     *_, z = tutorial()
     drawing = draw_graph(z)
@@ -416,7 +452,7 @@ def test_svg_holds_everything_once() -> None:
 def test_svg_escapes_the_users_text() -> None:
     x = devgrad.ones(2, requires_grad=True)
     y = x * 2 if 1 < 2 and "<&>" else x
-    ElementTree.fromstring(draw_graph(y, {"<&\">": x}).svg())
+    ElementTree.fromstring(draw_graph(y, {'<&">': x}).svg())
 
 
 def test_dot_is_a_graph() -> None:
@@ -457,6 +493,22 @@ def test_the_tree_shows_shared_parts_once() -> None:
     assert text.count("shared  (see above)") == 1
 
 
+def test_names_are_told_apart_in_text_and_deep_graphs_are_listed() -> None:
+    x = devgrad.ones(2, requires_grad=True)
+    h = x
+    for _ in range(3):
+        h = h + h.sin() * x
+    lines = draw_graph(h).text().splitlines()
+    heads = [re.split(r"[ │├└─]*", line, maxsplit=1)[1].split(" ")[0] for line in lines]
+    given = [head for head, line in zip(heads, lines) if " = " in line]
+    assert len(given) == len(set(given)) == 9
+    for _ in range(30):
+        h = h + h.sin() * x
+    lines = draw_graph(h, fold=None).text().splitlines()
+    assert max(len(line) - len(line.lstrip(" │├└─")) for line in lines) <= 3
+    assert sum(" = " in line for line in lines) == 3 * 33
+
+
 def test_figures() -> None:
     pyplot = pytest.importorskip("matplotlib.pyplot")
     drawing = draw_graph(mlp())
@@ -493,6 +545,22 @@ def test_without_matplotlib_there_is_still_svg(monkeypatch: pytest.MonkeyPatch) 
     assert drawing.svg().startswith("<svg")
     with pytest.raises(ImportError, match="pip install matplotlib"):
         drawing.figure()
+
+
+def test_the_example_draws(tmp_path: Path) -> None:
+    script = Path(__file__).parent.parent / "examples" / "draw_graph.py"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(script), "--out", str(tmp_path)],
+        capture_output=True, text=True, encoding="utf-8", timeout=120,
+        env={**os.environ, "PYTHONPATH": str(Path(devgrad.__file__).parents[1]),
+             "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    names = re.findall(r"^picture: .*?(\w+)\.svg$", done.stdout, re.M)
+    assert names == ["tutorial", "network", "lstm", "lstm_by_line"]
+    for name in names:
+        ElementTree.parse(tmp_path / f"{name}.svg")
+    assert "kept alive, in 37 arrays, by a graph of 73 nodes" in done.stdout
 
 
 # --- memory and live nodes ------------------------------------------------------------------------

@@ -5,5 +5,5 @@ from __future__ import annotations
 import importlib
 
 # in the order of the table
-for _family in ("regression", "chains", "elementwise", "matmul", "memory", "imports"):
+for _family in ("regression", "chains", "elementwise", "matmul", "images", "memory", "imports"):
     importlib.import_module(f"{__name__}.{_family}")

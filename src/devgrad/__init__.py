@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import _interop, autograd, cuda, linalg, ops, special
+from . import _copying, _interop, autograd, cuda, linalg, ops, special
 from ._creation import *  # noqa: F403
 from ._creation import TENSOR_CLASSES as _TENSOR_CLASSES
 from ._info import finfo, iinfo
@@ -26,6 +26,7 @@ from ._types import (
 )
 from ._version import __version__
 from .autograd._anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from .autograd._cuts import explain_grad
 from .autograd._modes import (
     enable_grad,
     inference_mode,
@@ -41,17 +42,22 @@ from .device import OutOfMemoryError
 from .device import (
     get_default_device,
     get_default_dtype,
+    get_num_threads,
     promote_types,
     set_default_device,
     set_default_dtype,
     set_device_fallback,
+    set_num_threads,
 )
+from .ops._memory_format import FORMATS as _FORMATS
+from .ops._memory_format import MemoryFormat as memory_format
 
 globals().update(_DTYPES)
 half, float, double = _DTYPES["float16"], _DTYPES["float32"], _DTYPES["float64"]
 short, int, long = _DTYPES["int16"], _DTYPES["int32"], _DTYPES["int64"]
 cfloat, cdouble = _DTYPES["complex64"], _DTYPES["complex128"]
 globals().update(_TENSOR_CLASSES)
+globals().update(_FORMATS)
 globals().update(ops.FUNCTIONS[""])
 inf = _DTYPES["float64"].array_dtype.type("inf").item()
 nan = inf - inf
@@ -60,7 +66,7 @@ e = 2.718281828459045
 newaxis = None
 strided = "strided"
 
-_LAZY = ("nn", "optim", "utils")  # imported when first asked for: they take a while
+_LAZY = ("nn", "optim", "utils", "viz")  # imported when first asked for: they take a while
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from . import _filling
 from ._filling import *  # noqa: F403  (the one module to look for creation in)
-from ._filling import as_dtype, as_size, chosen_type, fill, finished, new_method
+from ._filling import as_size, chosen_type, fill, finished, new_method
 from ._tensor import Size, Tensor, wrap
 from .device import (
     CPU,
@@ -341,7 +341,8 @@ def from_dlpack(
         ext_tensor.__dlpack__()  # what refuses to be exported says so
         made = ext_tensor.detach()
     else:
-        made = as_tensor(_from_dlpack(ext_tensor))
+        array = _from_dlpack(ext_tensor)
+        made = as_tensor(array, device=device_of_array(array))  # not on the default device
     if target is not None and target is not made.device:
         if copy is False:
             raise ValueError(
@@ -428,7 +429,7 @@ def _construct(cls: type[Tensor], *args: Any, device: Device | str | int | None 
     kind = chosen_type(None, device)
     source = wrap(_legacy(kind, args), kind)
     made._array, made._type, made._edge = source._array, source._type, None
-    made._changes, made._view = source._changes, None
+    made._changes, made._view, made._cut = source._changes, None, None
     return made
 
 

@@ -15,7 +15,7 @@ from .device import (
     get_default_dtype,
     resolve,
 )
-from .ops._arguments import as_bool, as_ints, explained, kind_name, wrong_argument
+from .ops._arguments import as_bool, as_dtype, as_ints, explained, kind_name, wrong_argument
 from .ops._memory_format import MemoryFormat, laid_out
 from .ops._op import Ints, Number
 
@@ -24,19 +24,7 @@ __all__ = [
     "logspace", "ones", "ones_like", "range", "zeros", "zeros_like",
 ]  # fmt: skip
 
-_PYTHON_TYPES = {float: "float64", int: "int64", bool: "bool", complex: "complex128"}
-
-
 # --- what all creation has in common ---------------------------------------------------------
-
-
-def as_dtype(dtype: Any) -> DType:
-    """A dtype, also from Python's ``float``, ``int``, ``bool`` and ``complex``."""
-    if isinstance(dtype, DType):
-        return dtype
-    if isinstance(dtype, type) and dtype in _PYTHON_TYPES:
-        return DTYPES[_PYTHON_TYPES[dtype]]
-    raise TypeError(f"argument 'dtype' must be torch.dtype, not {kind_name(dtype)}")
 
 
 def chosen_type(dtype: Any, device: Any, default: DType | None = None) -> TensorType:

@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from .device import CPU, DType, get_default_dtype
+from .ops._arguments import as_dtype, wrong_argument
 
 __all__ = ["finfo", "iinfo"]
+
+
+def _dtype(name: str, value: Any) -> DType:
+    if not isinstance(value, (DType, type)):
+        raise wrong_argument(name, "type", 1, "torch.dtype", value)
+    return as_dtype(value)
 
 
 class finfo:
@@ -18,7 +25,7 @@ class finfo:
     """
 
     def __init__(self, type: DType | None = None) -> None:
-        chosen = get_default_dtype() if type is None else type
+        chosen = get_default_dtype() if type is None else _dtype("finfo", type)
         if chosen.category < 2:
             raise TypeError(
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
@@ -48,6 +55,7 @@ class iinfo:
     """
 
     def __init__(self, type: DType) -> None:
+        type = _dtype("iinfo", type)
         if type.category != 1:
             raise TypeError(
                 f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type}'"

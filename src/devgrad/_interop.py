@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -151,6 +150,20 @@ def pin_memory(self: Tensor, device: Any = None) -> Tensor:
     return wrap(xp.pinned(self._array), self._type)
 
 
+def record_stream(self: Tensor, stream: Any) -> None:
+    """Tell that a stream other than the one it was made in works with the tensor's memory.
+
+    When the tensor goes, its memory is not given to another before that stream has done what it
+    has been given by then. Without this, the streams have to wait for each other.
+
+    Raises:
+        RuntimeError: the tensor is not on a GPU.
+    """
+    if not self.is_cuda:
+        raise RuntimeError(f"record_stream() is for CUDA tensors, and this one is on {self.device}")
+    self._type.xp.hold_for(self, self._array, stream.stream)
+
+
 def is_pinned(self: Tensor, device: Any = None) -> bool:
     """Whether it lies in page-locked memory."""
     return self.is_cpu and cuda_is_loaded() and bool(resolve("cuda").xp.is_pinned(self._array))
@@ -212,6 +225,10 @@ def __iter__(self: Tensor) -> Iterator[Tensor]:
     return iter(self.unbind(0))
 
 
+def __delitem__(self: Tensor, index: Any) -> None:
+    raise TypeError("Tensor does not support deleting items. Index what is to stay")
+
+
 def __reversed__(self: Tensor) -> Tensor:
     return self.flip(0) if self._array.ndim else self
 
@@ -253,78 +270,7 @@ def __format__(self: Tensor, spec: str) -> str:
     return object.__format__(self, spec)
 
 
-# --- copies ----------------------------------------------------------------------------------
-
-
-def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
-    if id(self) in memo:
-        found: Tensor = memo[id(self)]
-        return found
-    if not self.is_leaf:
-        raise RuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-            "protocol at the moment.  If you were attempting to deepcopy a module, this may be "
-            "because of a torch.nn.utils.weight_norm usage, see "
-            "https://github.com/pytorch/pytorch/pull/103001. This tensor was computed by "
-            f"{self.grad_fn!r}: deepcopy x.detach()"
-        )
-    made = _made(type(self), self._array.copy(order="K"), self._type, self.requires_grad)
-    memo[id(self)] = made
-    if self._grad is not None:
-        made._grad = copy.deepcopy(self._grad, memo)
-    _copy_attributes(self, made, lambda x: copy.deepcopy(x, memo))
-    return made
-
-
-def __copy__(self: Tensor) -> Tensor:
-    made = _made(type(self), self._array, self._type, False)
-    made._changes = self._changes
-    if self.requires_grad and self.is_leaf:
-        made.requires_grad = True
-    _copy_attributes(self, made, lambda x: x)
-    return made
-
-
-def _copy_attributes(source: Tensor, target: Tensor, how: Any) -> None:
-    for name, value in source.__dict__.items():
-        if name not in ("_grad", "_leaf", "_retains"):
-            target.__dict__[name] = how(value)
-
-
-def _made(cls: type[Tensor], array: Any, kind: Any, requires_grad: bool) -> Tensor:
-    made = wrap(array, kind)
-    if cls is not Tensor:
-        plain, made = made, object.__new__(cls)
-        made._array, made._type, made._edge = plain._array, plain._type, None
-        made._changes, made._view = plain._changes, None
-    if requires_grad:
-        made.requires_grad = True
-    return made
-
-
-def rebuild(
-    cls: type[Tensor], array: Any, dtype: DType, device: str, requires_grad: bool,
-    attributes: dict[str, Any],
-) -> Tensor:  # fmt: skip
-    """A tensor from what `__reduce_ex__` wrote; on the CPU if its device is not there."""
-    place = resolve(device)
-    kind = place.types[dtype.array_dtype]
-    made = _made(cls, kind.xp.from_host(array, place.index), kind, requires_grad)
-    made.__dict__.update(attributes)
-    return made
-
-
-def __reduce_ex__(self: Tensor, protocol: Any) -> Any:
-    if not self.is_leaf:
-        raise RuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) can be pickled: this one "
-            f"was computed by {self.grad_fn!r}. Pickle x.detach()"
-        )
-    attributes = {k: v for k, v in self.__dict__.items() if k not in ("_grad", "_leaf", "_retains")}
-    array = self._type.xp.to_host(self._array)
-    return rebuild, (
-        type(self), array, self.dtype, str(self.device), self.requires_grad, attributes
-    )  # fmt: skip
+# --- gradients of computed tensors ----------------------------------------------------------
 
 
 def retain_grad(self: Tensor) -> None:
@@ -390,22 +336,11 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> RemovableHand
     return add_post_accumulate_hook(edge, hook)
 
 
-def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
-    """The type's name, ``'torch.FloatTensor'``; or the tensor in another dtype."""
-    if dtype is None:
-        return str(self._type)
-    if isinstance(dtype, str):
-        title = dtype.rpartition(".")[2].removesuffix("Tensor")
-        dtype = next(d for d in DTYPES.values() if d.title == title)
-    return self.to(getattr(dtype, "dtype", dtype))
-
-
 for _method in (
     numpy, item, tolist, __array__, __array_wrap__, __dlpack__, __dlpack_device__, __int__,
-    __float__, __complex__, __index__, __iter__, __reversed__, __contains__, __repr__, __format__,
-    __deepcopy__, __copy__, __reduce_ex__, retain_grad, register_hook,
-    register_post_accumulate_grad_hook, is_pinned, pin_memory,
+    __float__, __complex__, __index__, __iter__, __delitem__, __reversed__, __contains__, __repr__, __format__,
+    retain_grad, register_hook,
+    register_post_accumulate_grad_hook, is_pinned, pin_memory, record_stream,
 ):  # fmt: skip
     setattr(Tensor, _method.__name__, _method)
-Tensor.type = type_  # type: ignore[attr-defined]
 Tensor.__cuda_array_interface__ = property(_cuda_array_interface)  # type: ignore[attr-defined]

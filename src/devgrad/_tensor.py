@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .autograd._cuts import Cut, cut_off
 from .autograd._graph import AccumulateGrad, Edge, Node
 from .autograd._modes import mode
 from .device import Device, DType, TensorType
@@ -95,15 +96,19 @@ class Tensor:
         _changes: ``[n, line]``, shared by all tensors over the same memory: n changes in place
             so far, and the line of the last one. None for a tensor made in inference mode.
         _view: None unless this is a view.
+        _cut: where the gradient's way was lost, if this was computed from what requires grad, but
+            does not itself.
     """
 
-    __slots__ = ("_array", "_type", "_edge", "_changes", "_view", "__dict__", "__weakref__")
+    __slots__ = ("_array", "_type", "_edge", "_changes", "_view", "_cut",
+                 "__dict__", "__weakref__")  # fmt: skip
 
     _array: Any
     _type: TensorType
     _edge: Edge | None
     _changes: list[Any] | None
     _view: View | None
+    _cut: Cut | None
     _grad: Tensor | None = None
     _leaf: AccumulateGrad | None = None  # kept while requires_grad is off, for its hooks
     _retains = False
@@ -173,8 +178,12 @@ class Tensor:
         return self._type.device.type == "cpu"
 
     def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one dimension."""
-        return self.shape if dim is None else self._array.shape[self._dim(dim)]
+        """The shape, or the size of one dimension.
+
+        Raises:
+            IndexError: there is no such dimension. TypeError: ``dim`` is no int.
+        """
+        return self.shape if dim is None else self._array.shape[self._dim(dim, "size")]
 
     def dim(self) -> int:
         """The number of dimensions."""
@@ -196,7 +205,14 @@ class Tensor:
         """How many elements apart neighbours are in memory, for every dimension or for one."""
         item = self._array.itemsize
         strides = tuple(s // item for s in self._array.strides)
-        return strides if dim is None else strides[self._dim(dim)]
+        if dim is None:
+            return strides
+        place = self._dim(dim, "stride")
+        if not strides:
+            raise IndexError(
+                f"Dimension specified as {dim} but tensor has no dimensions: it has no strides"
+            )
+        return strides[place]
 
     def storage_offset(self) -> int:
         """Where in its storage the tensor begins, in elements."""
@@ -209,9 +225,6 @@ class Tensor:
             return int(array.data.ptr)
         return int(array.__array_interface__["data"][0])
 
-    def is_contiguous(self) -> bool:
-        """Whether the elements lie in memory in order and without gaps."""
-        return bool(self._array.flags.c_contiguous)
 
     def is_floating_point(self) -> bool:
         """Whether the dtype is float16, float32 or float64."""
@@ -241,8 +254,15 @@ class Tensor:
     def __hash__(self) -> int:
         return id(self)
 
-    def _dim(self, dim: int) -> int:
+    def _dim(self, dim: Any, function: str = "size") -> int:
         """``dim`` counted from the front."""
+        if dim.__class__ is not int:
+            if isinstance(dim, bool) or not hasattr(dim, "__index__"):
+                raise TypeError(
+                    f"{function}(): argument 'dim' (position 1) must be int, not "
+                    f"{type(dim).__name__}"
+                )
+            dim = dim.__index__()
         n = self._array.ndim
         if not -max(n, 1) <= dim < max(n, 1):
             raise IndexError(
@@ -264,6 +284,8 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if value.__class__ is not bool:
+            raise RuntimeError(f"requires_grad must be a bool, not {type(value).__name__}")
         edge = self._own_edge()
         if edge is not None and edge.__class__ is not AccumulateGrad:
             if value:
@@ -295,6 +317,11 @@ class Tensor:
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set `requires_grad`, and return the tensor."""
+        if requires_grad.__class__ is not bool:
+            raise TypeError(
+                "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
+                f"{type(requires_grad).__name__}"
+            )
         self.requires_grad = requires_grad
         return self
 
@@ -436,7 +463,9 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same memory, cut off from the graph: changes show in both."""
-        return wrap(self._array, self._type, self._changes)
+        detached = wrap(self._array, self._type, self._changes)
+        detached._cut = self._cut if self._own_edge() is None else cut_off("detach", "detach")
+        return detached
 
     def detach_(self) -> Tensor:
         """Cut this tensor itself off from the graph."""
@@ -448,6 +477,7 @@ class Tensor:
                 "called on these gradients. To fix this error, please refer to the "
                 "Optimizer.zero_grad() function in torch/optim/optimizer.py as a solution."
             )
+        self._cut = self._cut if self._edge is None else cut_off("detach", "detach_")
         self._edge = None
         return self
 
@@ -494,7 +524,7 @@ def wrap(array: Any, kind: TensorType, version: list[Any] | None = None) -> Tens
     tensor._type = kind
     tensor._edge = None
     tensor._changes = ([0, None] if not mode.inference else None) if version is None else version
-    tensor._view = None
+    tensor._view = tensor._cut = None
     return tensor
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ._tensor import Tensor
 from .device import DType, dtype_of_number
+from .ops._arguments import NUMBERS, explained, kind_name
 from .ops._promotion import result_dtype
 
 __all__ = ["can_cast", "is_complex", "is_floating_point", "is_tensor", "numel", "result_type",
@@ -19,6 +20,12 @@ def result_type(tensor1: Any, tensor2: Any) -> DType:
     >>> devgrad.result_type(devgrad.tensor([1, 2]), 1.0)
     torch.float32
     """
+    for x in (tensor1, tensor2):
+        if not isinstance(x, (Tensor, *NUMBERS)):
+            raise TypeError(
+                "result_type() received an invalid combination of arguments - got "
+                f"({kind_name(tensor1)}, {kind_name(tensor2)}), but expected Tensors or numbers"
+            )
     if not isinstance(tensor1, Tensor) and not isinstance(tensor2, Tensor):
         from .device import promote_types
 
@@ -26,6 +33,7 @@ def result_type(tensor1: Any, tensor2: Any) -> DType:
     return result_dtype((tensor1, tensor2))
 
 
+@explained
 def can_cast(from_: DType, to: DType) -> bool:
     """Whether PyTorch allows writing one dtype into the other: not down a category.
 
@@ -41,16 +49,19 @@ def is_tensor(obj: object) -> bool:
     return isinstance(obj, Tensor)
 
 
+@explained
 def is_floating_point(input: Tensor) -> bool:
     """Whether the dtype is float16, float32 or float64."""
     return input.is_floating_point()
 
 
+@explained
 def is_complex(input: Tensor) -> bool:
     """Whether the dtype is complex."""
     return input.is_complex()
 
 
+@explained
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return input.numel()

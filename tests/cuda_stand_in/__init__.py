@@ -32,6 +32,7 @@ __all__ = [
 ]  # fmt: skip
 
 _PLACES = ("cupy", "cupyx", "cupy.linalg", "cupy.fft", "cupyx.scipy", "cupyx.scipy.special",
+           "cupyx.scipy.linalg", "cupyx.cusolver",
            "cupy.cuda", "cupy.cuda.memory", "cupy.cuda.pinned_memory", "cupy.cuda.runtime",
            "cupy.exceptions")  # fmt: skip
 _modules: dict[str, types.ModuleType] = {}

@@ -6,10 +6,7 @@ CuPy's parameters: see `everything`. What CuPy has not is not there.
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -27,6 +24,7 @@ from ._array import (
 )
 from host_kernels import RawModule
 
+from ._linalg import LINALG, checked, errstate, geterr, seterr
 from ._memory import (
     Device,
     MemoryPointer,
@@ -387,61 +385,6 @@ def synchronize() -> None:
     wait("synchronize")
 
 
-# --- errors of linear algebra ---------------------------------------------------------------------
-
-
-class _Errors(threading.local):
-    linalg = "ignore"
-
-
-_errors = _Errors()
-
-
-@contextlib.contextmanager
-def errstate(*, divide: Any = None, over: Any = None, under: Any = None, invalid: Any = None,
-             linalg: Any = None, fallback_mode: Any = None) -> Iterator[None]:  # fmt: skip
-    before = _errors.linalg
-    _errors.linalg = linalg or before
-    try:
-        yield
-    finally:
-        _errors.linalg = before
-
-
-def seterr(*, divide: Any = None, over: Any = None, under: Any = None, invalid: Any = None,
-           linalg: Any = None, fallback_mode: Any = None) -> dict[str, Any]:  # fmt: skip
-    before = geterr()
-    _errors.linalg = linalg or _errors.linalg
-    return before
-
-
-def geterr() -> dict[str, Any]:
-    return {"linalg": _errors.linalg}
-
-
-def _linalg(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of `cupy.linalg`: no half precision, and failures pass in silence."""
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        for x in args:
-            if isinstance(x, numpy.ndarray) and x.dtype.char == "e" and name != "norm":
-                raise TypeError(f"Unsupported dtype {x.dtype}")
-        if _errors.linalg == "raise":
-            wait(f"linalg.{name} looking for errors")
-        try:
-            return function(*args, **kwargs)
-        except numpy.linalg.LinAlgError as error:
-            if _errors.linalg == "raise" or name not in ("inv", "solve", "cholesky"):
-                raise
-            if "square" in str(error) or "dimensional" in str(error):
-                raise
-            like = args[1] if name == "solve" else args[0]
-            return numpy.full(like.shape, numpy.nan, numpy.result_type(like, numpy.float32))
-
-    return call
-
-
 # --- all the rest ---------------------------------------------------------------------------------
 
 
@@ -485,14 +428,18 @@ def _owners(x: Any) -> list[ndarray]:
     return [a for v in x for a in _owners(v)] if isinstance(x, (list, tuple)) else []
 
 
+# NumPy's answer is a Python bool, CuPy's an array on the device.
+_TRUTHS = ("allclose", "array_equal", "array_equiv")
+
+
 def generic(name: str, parameters: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """NumPy's function under CuPy's signature, on arrays of the device."""
-    checked = signature(parameters)
-    first = next(iter(checked.parameters), "")
+    accepted = signature(parameters)
+    first = next(iter(accepted.parameters), "")
 
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
-            bound = checked.bind(*args, **kwargs)
+            bound = accepted.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"cupy.{name}() {error}") from None
         if first in _ARRAYS and first in bound.arguments:
@@ -502,7 +449,10 @@ def generic(name: str, parameters: str, function: Callable[..., Any]) -> Callabl
         plain = [_opened(x, name) for x in args]
         named = {k: _opened(v, name) for k, v in kwargs.items()}
         with numpy.errstate(all="ignore"):
-            return _closed(function(*plain, **named), _owners([*args, *kwargs.values()]))
+            found = function(*plain, **named)
+        if name in _TRUTHS:
+            found = numpy.asarray(found)
+        return _closed(found, _owners([*args, *kwargs.values()]))
 
     call.__name__ = call.__qualname__ = name
     return call
@@ -510,11 +460,11 @@ def generic(name: str, parameters: str, function: Callable[..., Any]) -> Callabl
 
 def _as_method(name: str, parameters: str) -> Callable[..., Any]:
     """A function that is the method of its first argument: ``cupy.sum(a, …)``."""
-    checked = signature(parameters)
+    accepted = signature(parameters)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
-            bound = checked.bind(*args, **kwargs)
+            bound = accepted.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"cupy.{name}() {error}") from None
         first, *rest = bound.arguments.items()
@@ -614,6 +564,7 @@ def everything() -> dict[str, Any]:
     found["RawModule"] = RawModule
     found.update(ndarray=ndarray, ufunc=ufunc)
     found["linalg.LinAlgError"] = numpy.linalg.LinAlgError
+    found.update(LINALG)
     found["get_default_memory_pool"] = get_default_memory_pool
     found["get_default_pinned_memory_pool"] = get_default_pinned_memory_pool
     return found
@@ -626,7 +577,7 @@ def _numpy_function(name: str) -> Callable[..., Any] | None:
     home = getattr(numpy, place) if place else numpy
     theirs = getattr(home, last, None)
     if place == "linalg" and theirs is not None:
-        return _linalg(last, theirs)
+        return checked(last, theirs)
     return theirs
 
 

@@ -54,9 +54,7 @@ def _root_gradients(
         if edge is None:
             raise RuntimeError(
                 f"element {index} of tensors does not require grad and does not have a grad_fn. "
-                "Nothing that it was computed from requires grad, or it was computed within "
-                "no_grad, or detached. Make the tensors that you want gradients of with "
-                "requires_grad=True, before computing; setting it on the result trains nothing"
+                f"{_why_not(output)}"
             )
         kind = output._type
         if gradient is None:
@@ -88,6 +86,26 @@ def _root_gradients(
         # A view: the array is the caller's, and the engine only changes what has no base.
         roots.append((edge, gradient if on_tensors else gradient._array.view()))
     return roots
+
+
+def _why_not(output: Any) -> str:
+    """Why a root does not require grad, and what to do."""
+    if output._cut is None:
+        return (
+            "Nothing that it was computed from requires grad. Make the tensors that you want "
+            "gradients of with requires_grad=True, before computing; setting it on the result "
+            "trains nothing"
+        )
+    advice = {
+        "mode": "Compute it outside of that block",
+        "detach": "Leave that away, or detach only what is not to be trained",
+        "no derivative": "Use an operation that has one: a softmax for an argmax, a sigmoid for a "
+        "comparison, floating-point numbers for integers",
+    }
+    return (
+        f"The way to what requires grad was lost: {output._cut}. {advice[output._cut.reason]}; "
+        "setting requires_grad on the result trains nothing"
+    )
 
 
 def _input_edges(inputs: Sequence[Any]) -> list[Edge]:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush, heapreplace
 from typing import Any, NamedTuple
 
-from ._anomaly import anomaly
 from ..device import current_device
+from ._anomaly import anomaly
 from ._graph import AccumulateGrad, Edge, Node, OutputEdge, Released
 from ._modes import mode
 from ._provenance import user_line
@@ -218,8 +218,8 @@ def _replacement(hook: Any, answer: Any, part: Any, kind: Any, arithmetic: Arith
     name = _name_of(hook)
     if not hasattr(answer, "_array"):
         raise TypeError(
-            f"expected Variable, but hook returned '{type(answer).__name__}': a hook gives a tensor "
-            f"to replace the gradient by, or None; '{name}' gave neither"
+            f"expected Variable, but hook returned '{type(answer).__name__}': a hook gives a "
+            f"tensor to replace the gradient by, or None; '{name}' gave neither"
         )
     if answer._array.shape != part.shape:
         raise RuntimeError(

@@ -25,12 +25,14 @@ class _Mode(threading.local):
         recorder: True, or an object whose ``made(node)`` is called with each node that is made.
         inference: whether tensors are made without a version.
         run: the backward pass that calls hooks now.
+        sources: ranks of the nodes of what `func` and forward mode differentiate by now.
     """
 
     grad: Any = True
     recorder: Any = True
     inference = False
     run: Any = None
+    sources: frozenset[int] = frozenset()
 
     def __init__(self) -> None:
         # Run once in each thread that uses devgrad.

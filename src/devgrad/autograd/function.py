@@ -123,6 +123,7 @@ class BackwardCFunction(FunctionCtx, Node):
         return tensor
 
     def edge_of(self, name: str) -> Edge | None:
+        """Where the gradient of ``"saved tensor 0"`` goes."""
         source = self._sources[int(name.rpartition(" ")[2])]
         return self._output_edge(source) if isinstance(source, int) else source
 
@@ -231,9 +232,18 @@ class BackwardCFunction(FunctionCtx, Node):
                 sources.append(tensor._own_edge())
         self.saved, self._sources = tuple(entries), tuple(sources)
 
+    def tangents_by_jvp(self, tangents: Sequence[Any]) -> list[Any]:
+        """The tangents of the outputs in forward mode, as the user's ``jvp`` gives them."""
+        given = [None] * self._arguments
+        for position, tangent in zip(self._positions, tangents, strict=True):
+            given[position] = tangent
+        found = self._forward_cls.jvp(self, *given)
+        return list(found) if isinstance(found, tuple) else [found]
+
     # --- backward -------------------------------------------------------------------------------
 
     def vjp(self, g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
+        """See `Node.vjp`."""
         from devgrad._tensor import wrap
 
         def tensor(part: Any, kind: Any) -> Any:
@@ -248,6 +258,7 @@ class BackwardCFunction(FunctionCtx, Node):
         return [None if t is None else t._array[...] for t in self._gradients(parts)]
 
     def vjp_on_tensors(self, g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
+        """See `Node.vjp_on_tensors`."""
         return self._gradients([g] if self.outputs is None else list(g))
 
     def _gradients(self, parts: list[Any]) -> list[Any]:
@@ -335,6 +346,7 @@ class Function:
         )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused: call ``apply``."""
         raise RuntimeError(
             "Legacy autograd function with non-static forward method is deprecated. Please use "
             "new-style autograd function with static forward method. (Example: "

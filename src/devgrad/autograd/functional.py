@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import devgrad  # tensors and operations stand above: their names are looked up when called
+import devgrad as _devgrad
 
 from ._api import grad
 from ._modes import enable_grad, is_grad_enabled, set_grad_enabled
@@ -19,6 +19,9 @@ from ._modes import enable_grad, is_grad_enabled, set_grad_enabled
 __all__ = ["vjp", "jvp", "jacobian", "hessian", "hvp", "vhp"]
 
 Tensors = tuple[Any, ...]
+
+# Tensors and operations stand above this layer: their names are looked up when they are needed.
+devgrad: Any = _devgrad
 
 
 def _as_tuple(value: Any, name: str, function: str) -> tuple[bool, Tensors]:

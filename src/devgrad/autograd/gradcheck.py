@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import devgrad  # tensors and operations stand above: their names are looked up when called
+import devgrad as _devgrad
 
 from ..device import promote_types, user_stacklevel
 from ._api import grad
@@ -27,6 +27,9 @@ from ._provenance import user_line
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
 Tensors = tuple[Any, ...]
+
+# Tensors and operations stand above this layer: their names are looked up when they are needed.
+devgrad: Any = _devgrad
 
 
 class GradcheckError(RuntimeError):

@@ -55,10 +55,16 @@ class _Pack(NamedTuple):
 class _Packer:
     """Recorder: has the pack hook make something else of what each node saves."""
 
-    def __init__(self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any], outer: Any
+    ) -> None:
         self.pack, self.unpack = pack, unpack
+        # Other hooks are replaced by these; forward mode goes on.
+        self.outer = outer.outer if isinstance(outer, _Packer) else outer
 
     def made(self, node: Any) -> None:
+        if self.outer is not True:
+            self.outer.made(node)
         if not node.releases:
             return
         before, mode.grad = mode.grad, False
@@ -113,7 +119,7 @@ class saved_tensors_hooks:
         if _disabled[-1] is not None:
             raise RuntimeError(_disabled[-1])
         self._before = (mode.recorder, self._before)
-        _set_recorder(_Packer(self.pack_hook, self.unpack_hook))
+        _set_recorder(_Packer(self.pack_hook, self.unpack_hook, mode.recorder))
 
     def __exit__(self, *exc: object) -> None:
         before, self._before = self._before

@@ -16,7 +16,7 @@ __all__ = [
 class Stream:
     """A sequence of work on a device, independent of other streams.
 
-    Used with ``with cuda.stream(s):``. Streams do not wait for one another by themselves, nor for
+    Used with ``with cuda.stream(s):``, or ``with s:``. Streams do not wait for one another by themselves, nor for
     the default stream: `wait_stream` and `wait_event` make them.
 
     Args:
@@ -36,11 +36,13 @@ class Stream:
             raise RuntimeError(f"torch.cuda.Stream requires CUDA support: {problem}")
         self.device = resolve(Device("cuda", number_of(device)))
         self.stream = runtime().new_stream(self.device.index, priority)
+        self._entered: list[StreamContext] = []
 
     @classmethod
     def _over(cls, stream: Any, index: int) -> Stream:
         made = object.__new__(cls)
         made.device, made.stream = resolve(Device("cuda", index)), stream
+        made._entered = []
         return made
 
     @property
@@ -83,6 +85,15 @@ class Stream:
         """Let what is started from now on wait for what another stream has to do by now."""
         self.wait_event(stream.record_event())
 
+    def __enter__(self) -> Stream:
+        entered = StreamContext(self)
+        entered.__enter__()
+        self._entered.append(entered)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._entered.pop().__exit__()
+
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Stream)
@@ -104,6 +115,7 @@ class ExternalStream(Stream):
         required()
         self.device = resolve(Device("cuda", number_of(device)))
         self.stream = runtime().external_stream(stream_ptr, self.device.index)
+        self._entered = []
 
 
 class Event:

@@ -48,13 +48,14 @@ from ._streams import (
     seed_cuda,
 )
 from ._transfer import fetched, retyped, transferred
+from ._threads import get_num_threads, set_num_threads
 
 __all__ = [
     "CPU", "DEFAULT_SEED", "Device", "DType", "DTYPES", "MersenneTwister", "OutOfMemoryError",
     "TensorType", "array_namespace", "checked_seed", "combine_categories", "cuda_is_loaded",
     "cuda_problem", "cuda_stream", "cuda_streams", "current_cuda_index", "current_device",
     "default_stream", "device_of_array", "draws", "dtype_of_array", "dtype_of_number",
-    "fetched", "get_default_device", "get_default_dtype", "in_units", "install",
+    "fetched", "get_default_device", "get_num_threads", "set_num_threads", "get_default_dtype", "in_units", "install",
     "known_namespaces", "memory_error", "named", "new_philox", "placed", "promote_types",
     "quiet", "resolve", "retyped", "seed_cuda", "set_current_cuda_index", "set_default_device",
     "set_default_dtype", "set_device_fallback", "transferred", "user_stacklevel",

@@ -6,6 +6,7 @@ CuPy. What a namespace has to offer is written in ``_numpy.py``.
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -69,24 +70,47 @@ def _logical(name: str) -> Any:
     return lambda *arrays: function(*[x != 0 if x.dtype.kind == "c" else x for x in arrays])
 
 
-def _scatter_at(name: str, target: Any, index: Any, values: Any) -> None:
-    if name != "multiply":
+# The dtypes that CuPy's atomic operations are for; the rest take another way, `_widened`.
+_ATOMIC = {"add": "ilqILQefd", "maximum": "ilqILQfd", "minimum": "ilqILQfd"}
+
+
+def _scatter(name: str, target: Any, index: Any, values: Any) -> None:
+    if target.dtype.kind == "c":  # the real and the imaginary parts each for themselves
+        _scatter(name, target.real, index, values.real)
+        _scatter(name, target.imag, index, values.imag)
+    elif target.dtype.char in _ATOMIC[name]:
         getattr(cupy, name).at(target, index, values)
-        return
-    # CuPy has no atomic product. Each round writes one value for each place that is still to be
-    # multiplied: that is, as many rounds as the most repeated place has values.
-    places = cupy.arange(target.size).reshape(target.shape)[index].reshape(-1)
-    values = cupy.broadcast_to(values, target[index].shape).reshape(-1)
-    flat = cupy.ascontiguousarray(target).reshape(-1)
-    chosen = cupy.empty(target.size, cupy.int64)
-    left = cupy.arange(places.size)
-    while left.size:
-        chosen[places[left]] = left
-        now = chosen[places[left]] == left
-        winners = left[now]
-        flat[places[winners]] *= values[winners]
-        left = left[~now]
-    target[...] = flat.reshape(target.shape)
+    else:
+        # In a dtype that holds all values, and, of integers, wraps around alike in the end.
+        wide = target.astype("float32" if target.dtype.kind == "f" else "int32")
+        getattr(cupy, name).at(wide, index, values.astype(wide.dtype))
+        target[...] = wide
+
+
+def _scatter_products(target: Any, index: Any, values: Any) -> None:
+    # CuPy has no atomic product. Sorted by place, the values for one place lie side by side: each
+    # pass doubles how far back every value has been multiplied with those of its place.
+    places = cupy.arange(target.size).reshape(target.shape)[index]
+    values = cupy.broadcast_to(values, places.shape).reshape(-1)
+    places = places.reshape(-1)
+    order = places.argsort()
+    places, values = places[order], values[order]
+    step = 1
+    while step < places.size:
+        same = places[step:] == places[:-step]
+        values[step:] *= cupy.where(same, values[:-step], values.dtype.type(1))
+        step *= 2
+    factors = cupy.ones(target.size + 1, target.dtype)
+    last = cupy.append(places[1:] != places[:-1], cupy.ones(1, bool))[: places.size]
+    factors[cupy.where(last, places, target.size)] = values
+    target *= factors[:-1].reshape(target.shape)
+
+
+def _scatter_at(name: str, target: Any, index: Any, values: Any) -> None:
+    if name == "multiply":
+        _scatter_products(target, index, values)
+    else:
+        _scatter(name, target, index, values)
 
 
 xp: Any = SimpleNamespace(
@@ -100,10 +124,12 @@ vars(xp).update(
     expanded=cupy.broadcast_to,
     repeated=cupy.broadcast_to,
     summed=lambda array, axes, shape: array.sum(axis=axes).reshape(shape),
-    scatter_add=lambda target, index, values: cupy.add.at(target, index, values),
+    scatter_add=lambda target, index, values: _scatter("add", target, index, values),
     scatter_at=_scatter_at,
     block_bytes=1 << 28,
-    checks_bounds=False,
+    # Looking waits for the GPU: `devgrad.cuda.set_debug` turns it on.
+    checks_bounds=os.environ.get("DEVGRAD_CUDA_DEBUG", "") not in ("", "0"),
+    wraps=True,
     masked=lambda array, mask: cupy.where(mask, array, 0),
     erf=_special("erf"),
     erfc=_special("erfc"),

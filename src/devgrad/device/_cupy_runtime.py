@@ -6,7 +6,9 @@ CuPy's own objects, opaque to the layers above.
 
 from __future__ import annotations
 
+import os
 import re
+import weakref
 from collections import deque
 from typing import Any
 
@@ -78,16 +80,29 @@ def out_of_memory(error: BaseException) -> str | None:
 
 # --- between host and devices ---------------------------------------------------------------------
 
-_in_flight: deque[tuple[Any, Any]] = deque()  # events, and the pinned memory in use until then
+_in_flight: deque[tuple[Any, Any]] = deque()  # events, and the memory in use until then
 
 
-def _hold(array: Any) -> None:
-    """Keep pinned memory alive until the copy that was just started is done with it."""
+def _hold(array: Any, stream: Any = None) -> None:
+    """Keep memory alive until what a stream (default: the current one) has to do by now is done."""
     while _in_flight and _in_flight[0][0].done:
         _in_flight.popleft()
     event = cupy.cuda.Event(disable_timing=True)
-    event.record(cupy.cuda.get_current_stream())
+    event.record(stream or cupy.cuda.get_current_stream())
     _in_flight.append((event, array))
+
+
+def hold_for(owner: Any, array: Any, stream: Any) -> None:
+    """When ``owner`` goes, keep its array's memory until ``stream`` has done what it then has to do.
+
+    CuPy would give it to the next array of the stream that it was allocated in.
+    """
+
+    def hold() -> None:
+        with OnDevice(array.device.id):
+            _hold(array, stream)
+
+    weakref.finalize(owner, hold).atexit = False
 
 
 def from_host(array: Any, index: int, non_blocking: bool = False) -> Any:
@@ -303,7 +318,8 @@ class Runtime:
         return cupy.cuda.ExternalStream(pointer, index)
 
     def default_stream(self) -> Any:
-        return cupy.cuda.Stream.null
+        per_thread = os.environ.get("CUPY_CUDA_PER_THREAD_DEFAULT_STREAM", "0") != "0"
+        return cupy.cuda.Stream.ptds if per_thread else cupy.cuda.Stream.null
 
     def current_stream(self, index: int) -> Any:
         with OnDevice(index):
@@ -365,6 +381,7 @@ RUNTIME: dict[str, Any] = {
     "device_name": lambda index: _runtime.getDeviceProperties(index)["name"].decode(),
     "fetch": fetch,
     "from_host": from_host,
+    "hold_for": hold_for,
     "is_pinned": is_pinned,
     "linalg": _Raising(),
     "memory_allocated": lambda index: RUNTIME["runtime"].used_bytes(index),

@@ -261,6 +261,8 @@ current_device = _CurrentDevice()
 def when_several(callback: Callable[[], None]) -> Callable[[], None]:
     """Have something called when a second CUDA device is first asked for; a decorator."""
     current_device._callbacks.append(callback)
+    if current_device.guarded:
+        callback()
     return callback
 
 

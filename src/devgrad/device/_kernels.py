@@ -15,7 +15,7 @@ __all__ = ["OPTIONS", "functions", "names", "source"]
 _FOLDER = Path(__file__).with_name("kernels")
 
 # No fused multiply-add: the numbers are to be those of NumPy, see kernels/random_fill.cu.
-OPTIONS = ("--std=c++14", "--fmad=false")
+OPTIONS = ("--fmad=false",)
 
 
 def names() -> list[str]:

@@ -110,7 +110,10 @@ class Lapack:
         try:
             with self.raising():
                 factor = xp.linalg.cholesky(a) if a.size else xp.zeros(a.shape, a.dtype)
+            failed = xp.isnan(xp.diagonal(factor, 0, -2, -1)).any()
         except xp.linalg.LinAlgError:
+            failed = True
+        if failed:
             factor, info = self._cholesky_by_columns(a)
         return (adjoint(factor) if upper else factor), info
 
@@ -122,13 +125,14 @@ class Lapack:
             row = factor[..., j, :j]
             pivot = factor[..., j, j].real - xp.add.reduce(xp.abs(row) ** 2, axis=-1)
             good = (info == 0) & (pivot > 0)
-            info[(info == 0) & ~good] = j + 1
+            breaks = (info == 0) & ~good
+            info = xp.where(breaks, j + 1, info)
             root = xp.sqrt(xp.where(good, pivot, 1))
             products = xp.matmul(factor[..., j + 1 :, :j], row.conj()[..., None])[..., 0]
             column = (factor[..., j + 1 :, j] - products) / root[..., None]
-            factor[..., j, j] = xp.where(good, root, factor[..., j, j])
+            factor[..., j, j] = xp.where(good, root, xp.where(breaks, pivot, factor[..., j, j]))
             factor[..., j + 1 :, j] = xp.where(good[..., None], column, factor[..., j + 1 :, j])
-        return factor, info
+        return factor, info.astype(xp.int32)
 
     # --- LU ---------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ which every kind of array has to offer:
 ``scatter_at``       the same with ``multiply``, ``maximum``, ``minimum``, by its name first
 ``block_bytes``      how large the pieces are in which large arrays are worked on
 ``checks_bounds``    whether looking at indices is cheap (on a GPU it would wait for the GPU)
+``wraps``            whether positions out of bounds wrap around, where NumPy raises an error
 ``accumulate``       ``(name, x, axis)``: the running maximum, minimum or logaddexp
 ``philox_fill``      fills an array with CUDA's random numbers: see ``_philox.fill``
 ``dlpack_versions``  whether its arrays' ``__dlpack__`` takes ``max_version``
@@ -273,6 +274,7 @@ vars(xp).update(
     scatter_at=_scatter_at,
     block_bytes=1 << 20,  # they stay in the second-level cache
     checks_bounds=True,
+    wraps=False,
     accumulate=lambda name, x, axis: getattr(numpy, name).accumulate(x, axis=axis),
     masked=masked,
     erf=_erf.erf,

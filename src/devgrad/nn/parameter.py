@@ -18,7 +18,7 @@ class Parameter(Tensor):
         requires_grad: whether operations on it are recorded.
 
     Raises:
-        TypeError: ``data`` is no tensor.
+        AttributeError: ``data`` is no tensor.
         RuntimeError: ``requires_grad`` for a tensor of integers or booleans.
 
     >>> import devgrad
@@ -35,9 +35,9 @@ class Parameter(Tensor):
         if data is None:
             data = empty(0)
         elif not isinstance(data, Tensor):
-            raise TypeError(
-                "_make_subclass(): argument 'data' (position 2) must be Tensor, not "
-                f"{type(data).__name__}. Make one first: nn.Parameter(torch.tensor(data))"
+            raise AttributeError(
+                f"'{type(data).__name__}' object has no attribute 'detach'. A parameter is made "
+                "of a tensor: nn.Parameter(torch.tensor(data))"
             )
         if requires_grad and not data._type.floating:
             raise RuntimeError(
@@ -46,7 +46,7 @@ class Parameter(Tensor):
             )
         made: Parameter = object.__new__(cls)
         made._array, made._type = data._array, data._type
-        made._changes, made._view, made._edge = data._changes, None, None
+        made._changes, made._view, made._edge, made._cut = data._changes, None, None, None
         if requires_grad:
             made.requires_grad = True
         return made

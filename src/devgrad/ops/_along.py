@@ -11,6 +11,8 @@ from typing import Any
 
 from .._tensor import Tensor
 from ..device import DType
+from ._arguments import as_bool, as_dtype, as_int, as_ints
+from ._layout import as_dim
 from ._op import Array, op
 from ._promotion import not_a_tensor
 
@@ -38,26 +40,6 @@ def check_tensor(name: str, input: Any) -> None:
         raise not_a_tensor(name, "input", 1, input)
 
 
-def _is_int(x: Any) -> bool:
-    return hasattr(x, "__index__") and not isinstance(x, (bool, Tensor))
-
-
-def _wrapped(dim: Any, n: int) -> int:
-    n = n or 1
-    if not -n <= dim < n:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})"
-        )
-    return int(dim) % n
-
-
-def _check_keepdim(name: str, keepdim: Any) -> None:
-    if keepdim.__class__ is not bool:
-        raise TypeError(
-            f"{name}(): argument 'keepdim' (position 2) must be bool, not {type(keepdim).__name__}"
-        )
-
-
 def one_dim(name: str, input: Any, dim: Any, keepdim: Any = False) -> int:
     """``dim`` counted from the front; 0 for a 0-dim tensor.
 
@@ -70,12 +52,8 @@ def one_dim(name: str, input: Any, dim: Any, keepdim: Any = False) -> int:
         if -n <= dim < n:
             return dim % n
     check_tensor(name, input)
-    _check_keepdim(name, keepdim)
-    if dim.__class__ is not int and not _is_int(dim):
-        raise TypeError(
-            f"{name}(): argument 'dim' (position 1) must be int, not {type(dim).__name__}"
-        )
-    return _wrapped(dim, input._array.ndim)
+    as_bool(name, "keepdim", keepdim, 3)
+    return as_dim(as_int("dim", dim, name), input._array.ndim)
 
 
 def many_dims(name: str, input: Any, dim: Any, keepdim: Any = False) -> tuple[int, ...]:
@@ -91,21 +69,17 @@ def many_dims(name: str, input: Any, dim: Any, keepdim: Any = False) -> tuple[in
         if -n <= dim < n:
             return (dim % n,)
     check_tensor(name, input)
-    _check_keepdim(name, keepdim)
+    as_bool(name, "keepdim", keepdim, 3)
     n = input._array.ndim
     if dim is None:
         return tuple(range(n))
-    if dim.__class__ is int or _is_int(dim):
-        dim = _wrapped(dim, n)
+    if not isinstance(dim, (tuple, list)):
+        dim = as_dim(as_int("dim", dim, name), n)
         return (dim,) if n else ()
-    if not isinstance(dim, (tuple, list)) or not all(map(_is_int, dim)):
-        raise TypeError(
-            f"{name}() received an invalid combination of arguments - got (dim="
-            f"{type(dim).__name__}), but dim must be an int or a tuple of ints"
-        )
+    dim = as_ints("dim", dim, name)
     if not dim:
         return tuple(range(n))
-    dims = [_wrapped(d, n) for d in dim]
+    dims = [as_dim(d, n) for d in dim]
     for d in dims:
         if dims.count(d) > 1:
             raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
@@ -133,8 +107,8 @@ def check_nonempty(name: str, input: Tensor, dims: Any, whole: bool) -> None:
 
 
 def array_dtype(dtype: DType | None) -> Any:
-    """The array libraries' dtype of ours; None for None."""
-    return None if dtype is None else dtype.array_dtype
+    """The array libraries' dtype of ours, or of Python's ``float``; None for None."""
+    return None if dtype is None else as_dtype(dtype).array_dtype
 
 
 def lifted(array: Any) -> Any:

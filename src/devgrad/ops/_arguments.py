@@ -16,10 +16,11 @@ from .._tensor import Tensor
 from ..autograd._provenance import USER_FILES, user_line
 from ..device import DTYPES, Device, DType, array_namespace
 
-__all__ = ["NUMBERS", "as_bool", "as_int", "as_ints", "explain_op", "explained", "kind_name",
+__all__ = ["NUMBERS", "accepted", "as_bool", "as_dtype", "as_int", "as_ints", "explain_op", "explained", "kind_name",
            "outer_name", "wrong_argument"]  # fmt: skip
 
 NUMBERS = (bool, int, float, complex)
+_NONE: frozenset[str] = frozenset()
 _VARARGS, _VARKEYWORDS = 0x04, 0x08  # as in inspect.CO_VARARGS, which is slow to load
 
 
@@ -113,11 +114,20 @@ def _is_tensors(value: Any) -> bool:
 
 
 def _is_dtype(value: Any) -> bool:
-    return isinstance(value, DType) or value in (float, int, bool, complex)
+    return isinstance(value, DType) or (isinstance(value, type) and value in _PYTHON_TYPES)
 
 
-def _as_dtype(value: Any) -> DType:
-    return value if isinstance(value, DType) else DTYPES[_PYTHON_TYPES[value]]
+def as_dtype(value: Any) -> DType:
+    """A dtype, also from Python's ``float``, ``int``, ``bool`` and ``complex``.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if isinstance(value, DType):
+        return value
+    if not _is_dtype(value):
+        raise wrong_argument(outer_name("dtype"), "dtype", None, "torch.dtype", value)
+    return DTYPES[_PYTHON_TYPES[value]]
 
 
 def _as_number(value: Any) -> Any:
@@ -157,7 +167,7 @@ _KINDS: dict[str, _Kind] = {  # by annotation
         "Number", _is_number, _as_number, "{0}.__class__ is float or {0}.__class__ is int"
     ),
     "Ints": _Kind("tuple of ints", _is_ints, _as_ints, "not {}"),
-    "DType": _Kind("torch.dtype", _is_dtype, _as_dtype, "{}.__class__ is DType"),
+    "DType": _Kind("torch.dtype", _is_dtype, as_dtype, "{}.__class__ is DType"),
     "Device": _Kind("torch.device", lambda v: isinstance(v, Device), _same, "{}.__class__ is Device"),
     "Generator": _Kind("torch.Generator", lambda v: hasattr(v, "_stream"), _same, "False"),
     "MemoryFormat": _Kind(
@@ -196,16 +206,16 @@ def accepted(function: Any, name: str, parameter: str, value: Any) -> Any:
     raise wrong
 
 
-def door(function: Any, name: str) -> list[str]:
+def door(function: Any, name: str, exempt: frozenset[str] = _NONE) -> list[str]:
     """Lines of written code that bring plain arguments into their one form, or refuse them.
 
-    For an argument that has it already they cost a comparison.
+    For an argument that has it already they cost a comparison. ``exempt``: kinds to let pass.
     """
     code = function.__code__
     lines = []
     for parameter in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
         kinds = _kinds(str(function.__annotations__.get(parameter, "Any")))
-        if kinds and all(kind.plain for kind in kinds):
+        if kinds and all(kind.plain and kind.name not in exempt for kind in kinds):
             tests = " or ".join(kind.plain.format(parameter) for kind in reversed(kinds))
             lines += [
                 f"if not ({tests}):",
@@ -214,7 +224,9 @@ def door(function: Any, name: str) -> list[str]:
     return lines
 
 
-def find_wrong(function: Any, name: str, given: dict[str, Any]) -> TypeError | None:
+def find_wrong(
+    function: Any, name: str, given: dict[str, Any], exempt: frozenset[str] = _NONE
+) -> TypeError | None:
     """The error for the first of the arguments (by name) that does not fit; None if all do."""
     code, notes = function.__code__, function.__annotations__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -227,6 +239,8 @@ def find_wrong(function: Any, name: str, given: dict[str, Any]) -> TypeError | N
         if given[parameter] is _default_of(function, parameter):
             continue
         expected = misfit(str(notes.get(parameter, "Any")), given[parameter])
+        if expected in exempt:
+            continue
         if expected == "tuple of Tensors" and isinstance(given[parameter], (tuple, list)):
             index = next(
                 i for i, x in enumerate(given[parameter]) if not isinstance(x, Tensor)
@@ -299,9 +313,7 @@ def as_bool(function: str, parameter: str, value: Any, position: int | None = No
     Raises:
         TypeError: it is none.
     """
-    if value.__class__ is bool or value is None:
-        return bool(value)
-    if not _is_bool(value):
+    if value is not None and not _is_bool(value):
         raise wrong_argument(function, parameter, position, "bool", value)
     return bool(value)
 
@@ -312,16 +324,19 @@ def as_bool(function: str, parameter: str, value: Any, position: int | None = No
 NUMPY_NAMES = {"axis": "dim", "axes": "dims", "keepdims": "keepdim"}
 
 
-def explained(function: Any, name: str | None = None, *, out: bool = False) -> Any:
+def explained(
+    function: Any, name: str | None = None, *, out: bool = False, exempt: frozenset[str] = _NONE
+) -> Any:
     """The public form of a function: with an error of its own for wrong arguments.
 
     It has the same parameters, takes NumPy's names for them (``axis``), and ``out=`` if that is
     wanted. Like an operation's function it is written when it is first called; see `_source`.
+    ``exempt``: kinds of arguments, ``"bool"``, that may be anything.
     """
     scope: dict[str, Any] = {
         "function": function, "write": _write, "explain_call": explain_call, "missing": _MISSING,
         "called_otherwise": called_otherwise, "accepted": accepted, "DType": DType,
-        "Tensor": Tensor, "Device": Device, "takes_out": out,
+        "Tensor": Tensor, "Device": Device, "takes_out": out, "exempt": exempt,
     }  # fmt: skip
     public = FunctionType(_write_first.__code__, scope, name or function.__name__)
     functools.update_wrapper(public, function)
@@ -333,11 +348,11 @@ def explained(function: Any, name: str | None = None, *, out: bool = False) -> A
 
 def _write_first(*args: Any, **kwargs: Any) -> Any:
     # The body of an explained function until it is first called.
-    write(public, function, takes_out)  # type: ignore[name-defined]
+    write(public, function, takes_out, exempt)  # type: ignore[name-defined]
     return public(*args, **kwargs)  # type: ignore[name-defined]
 
 
-def _write(public: Any, function: Any, out: bool) -> None:
+def _write(public: Any, function: Any, out: bool, exempt: frozenset[str]) -> None:
     defaults, keyword_defaults = function.__defaults__ or (), dict(function.__kwdefaults__ or {})
     code = function.__code__
     positional = code.co_varnames[: code.co_argcount]
@@ -349,7 +364,9 @@ def _write(public: Any, function: Any, out: bool) -> None:
     lacking = max(len(positional) - len(defaults) - first_default, 0)
     if out:
         keyword_defaults["out"] = None
-    source = _source(public.__name__, function, lacking + len(defaults), keyword_defaults, out)
+    source = _source(
+        public.__name__, function, lacking + len(defaults), keyword_defaults, out, exempt
+    )
     made: dict[str, Any] = {}
     exec(compile(source, f"<devgrad {public.__name__}>", "exec"), public.__globals__, made)
     public.__code__ = made["written"].__code__.replace(co_name=public.__name__)
@@ -357,7 +374,10 @@ def _write(public: Any, function: Any, out: bool) -> None:
     public.__kwdefaults__ = keyword_defaults or None
 
 
-def _source(name: str, function: Any, optional: int, keyword_defaults: Any, out: bool) -> str:
+def _source(
+    name: str, function: Any, optional: int, keyword_defaults: Any, out: bool,
+    exempt: frozenset[str],
+) -> str:  # fmt: skip
     """The written form; for ``prod(input: Tensor, dim: int | None = None)``, with ``out=``:
 
     def written(input, dim=None, *, out=None, **renamed):
@@ -368,7 +388,9 @@ def _source(name: str, function: Any, optional: int, keyword_defaults: Any, out:
                 dim = accepted(function, 'prod', 'dim', dim)
             return function(input, dim)
         except Exception as error:
-            raise explain_call(function, 'prod', error, dict(input=input, dim=dim)) from None
+            raise explain_call(
+                function, 'prod', error, dict(input=input, dim=dim), exempt
+            ) from None
     """
     code: CodeType = function.__code__
     count = code.co_argcount
@@ -399,11 +421,11 @@ def _source(name: str, function: Any, optional: int, keyword_defaults: Any, out:
             f"        if {' or '.join(tests)}:",
             f"            return called_otherwise(public, '{name}', {others}, {given})",
         ]
-    lines += [f"        {line}" for line in door(function, name)]
+    lines += [f"        {line}" for line in door(function, name, exempt)]
     lines += [f"        return function({', '.join(call)})"]
     lines += [
         "    except Exception as error:",
-        f"        raise explain_call(function, '{name}', error, {given}) from None",
+        f"        raise explain_call(function, '{name}', error, {given}, exempt) from None",
     ]
     return "\n".join(lines)
 
@@ -425,9 +447,12 @@ def called_otherwise(
     return public(**given) if out is None else write_into(name, public, out, (), given)
 
 
-def explain_call(function: Any, name: str, error: Exception, given: dict[str, Any]) -> Exception:
+def explain_call(
+    function: Any, name: str, error: Exception, given: dict[str, Any],
+    exempt: frozenset[str] = _NONE,
+) -> Exception:  # fmt: skip
     """The error to raise where a function failed with ``error``, called with ``given``."""
-    wrong = None if isinstance(error, Warning) else find_wrong(function, name, given)
+    wrong = None if isinstance(error, Warning) else find_wrong(function, name, given, exempt)
     return error if wrong is None else wrong
 
 
@@ -438,14 +463,17 @@ def explain_op(op: Any, error: Exception, given: dict[str, Any]) -> Exception:
 
 
 def outer_name(name: str) -> str:
-    """By what name the user called the operation that this is a part of."""
+    """By what name the user called the function that is running; ``name`` if that is not known."""
     user_line()  # which tells the user's files from our own
     frame = sys._getframe(1)
+    written = False
     while frame is not None and frame.f_code.co_filename not in USER_FILES:
         called = frame.f_code.co_name
         if called == "changed" and "name" in frame.f_locals:
-            name = f"{frame.f_locals['name']}_"
-        elif frame.f_code.co_filename.startswith("<devgrad ") and called != "vjp":
+            name, written = f"{frame.f_locals['name']}_", True
+        elif frame.f_code.co_filename.startswith("<devgrad "):
+            name, written = called if called != "vjp" else name, True
+        elif not written and called[0] not in "_<":
             name = called
         frame = frame.f_back  # type: ignore[assignment]
     return name

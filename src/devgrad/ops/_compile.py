@@ -13,6 +13,7 @@ from types import FunctionType
 from typing import Any
 
 from .._tensor import Tensor, View
+from ..autograd._cuts import cut_off
 from ..autograd._graph import OutputEdge, Released, next_rank
 from ..autograd._modes import mode
 from ..autograd._provenance import USER_FILES, user_line
@@ -73,23 +74,15 @@ def _by_position(forward: Any) -> Any:
 def _forward_call(op: Op) -> str:
     """The call of the forward; where that is no more than ``xp.name(input, …)``, this itself."""
     arguments = [p.name if p.kind == "plain" else f"array_{p.name}" for p in op.parameters]
-    code = op.forward.__code__
-    plain = _PLAIN.get(len(arguments))
-    if plain is not None and code.co_code == plain and len(code.co_names) == 1:
-        return f"kind.xp.{code.co_names[0]}({', '.join(arguments)})"
+    if op.ufunc is not None:
+        return f"kind.xp.{op.ufunc}({', '.join(arguments)})"
     return f"forward(kind.xp, {', '.join(arguments)})"
-
-
-# The bytecode of such forwards, by their number of operands.
-_PLAIN = {
-    1: (lambda xp, a: xp.f(a)).__code__.co_code,
-    2: (lambda xp, a, b: xp.f(a, b)).__code__.co_code,
-}
 
 _SCOPE: dict[str, Any] = {
     "Tensor": Tensor, "View": View, "OutputEdge": OutputEdge, "Released": Released,
     "next_rank": next_rank, "mode": mode, "user_files": USER_FILES, "user_line": user_line,
-    "explain": explain, "freed": freed, "inference_saved": inference_saved, "modified": modified,
+    "cut_off": cut_off, "explain": explain, "freed": freed,
+    "inference_saved": inference_saved, "modified": modified,
     "write_out": write_out, "change_recorded": change_recorded,
     "from_numpy_names": from_numpy_names, "not_a_tensor": not_a_tensor,
     "not_in_list": not_in_list, "empty_list": empty_list,
@@ -365,7 +358,33 @@ def _record(op: Op) -> list[str]:
         "    node.lasti = frame.f_lasti",
         "else:",
         "    node.code, node.lasti = user_line()",
+        "if cut is not None:",
+        "    node.cut = cut",
     ]
+
+
+def _inherited_cut(op: Op) -> str:
+    """Where an operand's gradient lost its way, if one's did."""
+    if op.variadic:
+        return f"next((t._cut for t in {op.variadic} if t._cut is not None), None)"
+    return " or ".join(
+        f"({p.name} is not None and {p.name}._cut or None)" if p.optional else f"{p.name}._cut"
+        for p in op.tensors
+    )
+
+
+def _cut_here(op: Op) -> str:
+    """The cut that an operation without derivative makes, or an inherited one."""
+    if op.variadic:
+        edges = f"any([t._edge is not None for t in {op.variadic}])"
+    else:
+        edges = " or ".join(
+            f"{p.name} is not None and {p.name}._edge is not None"
+            if p.optional
+            else f"{p.name}._edge is not None"
+            for p in op.tensors
+        )
+    return f"cut_off('no derivative', op.name) if {edges} else {_inherited_cut(op)}"
 
 
 def _indented(lines: list[str], depth: int) -> list[str]:
@@ -405,6 +424,7 @@ def _one_result(op: Op) -> list[str]:
         lines += [
             "    recorder = mode.grad",
             "    if recorder:",
+            f"        result._cut = cut = {_inherited_cut(op)}",
             f"        if {_any_edge(op)}:",
             *_indented(_record(op), 3),
             "            node.shape = array.shape",
@@ -412,11 +432,16 @@ def _one_result(op: Op) -> list[str]:
             "            result._edge = node",
             "            if recorder is not True:",
             "                recorder.made(node)",
+            "    else:",
+            f"        result._cut = cut_off('mode', op.name) if {_any_edge(op)} "
+            f"else {_inherited_cut(op)}",
         ]
-        lines += ["    elif mode.inference:"] if not op.view else []
+        lines += ["        if mode.inference:"] if not op.view else []
+        lines += ["            result._changes = None"] if not op.view else []
     else:
+        lines += [f"    result._cut = {_cut_here(op)}"]
         lines += ["    if mode.inference:"] if not op.view else []
-    lines += ["        result._changes = None"] if not op.view else []
+        lines += ["        result._changes = None"] if not op.view else []
     return [*lines, "    return result"]
 
 
@@ -430,7 +455,7 @@ def _several_results(op: Op) -> list[str]:
         "        result = new(Tensor)",
         "        result._array = array",
         "        result._type = kind.device.types[array.dtype]",
-        "        result._edge = None",
+        "        result._edge = result._cut = None",
     ]
     if op.view:
         lines += [
@@ -448,6 +473,7 @@ def _several_results(op: Op) -> list[str]:
     if op.rules:
         lines += [
             "    recorder = mode.grad",
+            f"    cut = {_inherited_cut(op)}",
             f"    if recorder and ({_any_edge(op)}):",
             *_indented(_record(op), 2),
         ]
@@ -466,7 +492,19 @@ def _several_results(op: Op) -> list[str]:
                 "        node.tensor_type = results[0]._type",
                 "        results[0]._edge = node",
             ]
-        lines += ["        if recorder is not True:", "            recorder.made(node)"]
+        lines += [
+            "        if recorder is not True:",
+            "            recorder.made(node)",
+            f"    if {_any_edge(op)}:",
+            "        for result in results:",
+            "            if result._edge is None:",
+            "                reason = 'no derivative' if recorder else 'mode'",
+            "                result._cut = cut_off(reason, op.name)",
+            "    elif cut is not None:",
+        ]
+    else:
+        lines += [f"    cut = {_cut_here(op)}", "    if cut is not None:"]
+    lines += ["        for result in results:", "            result._cut = cut"]
     return [*lines, f"    return {'Result(*results)' if op.result_type else 'tuple(results)'}"]
 
 

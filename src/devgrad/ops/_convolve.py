@@ -211,8 +211,7 @@ def weight_gradient(
 def _planes(
     xp: Any, x: Array, w: Array, inner: int
 ) -> tuple[Array, Array, Iterator[tuple[slice, slice]]]:
-    """``x`` as planes ``[N * C, *size]``, for each plane its factors ``[N * C, O / C, *kernel]``, and
-    the blocks."""
+    """``x`` as planes ``[N * C, *size]``, their factors ``[N * C, O / C, *kernel]``, the blocks."""
     n, channels = x.shape[:2]
     factors = w.reshape(channels, -1, *w.shape[2:])
     factors = xp.concatenate([factors] * n) if n else factors[:0]

@@ -40,13 +40,18 @@ def broadcast_mismatch(a: Sequence[int], b: Sequence[int]) -> str | None:
 
 def explain(op: Op, error: Exception, operands: Sequence[Any]) -> Exception:
     """The error to raise where an operation's forward raised ``error``. Called by its function."""
-    wrong = explain_op(op, error, sys._getframe(1).f_locals)
+    values = sys._getframe(1).f_locals
+    wrong = explain_op(op, error, values)
+    if isinstance(values, dict):
+        values.pop("error", None)  # the frame keeps the dict: a cycle with the error's traceback
     if wrong is not error:
         return wrong
     name = outer_name(op.name)
     given = ", ".join(describe(x) for x in operands if hasattr(x, "_array"))
     shapes = [x._array.shape for x in operands if hasattr(x, "_array")]
-    if isinstance(error, (ValueError, IndexError)) and op.promotes:
+    if isinstance(error, (ValueError, IndexError, NotImplementedError)) and (
+        op.promotes or "broadcast" in str(error)
+    ):
         for i, a in enumerate(shapes):
             for b in shapes[i + 1 :]:
                 phrase = broadcast_mismatch(a, b)

@@ -75,6 +75,12 @@ class Places:
                     f"at {changed}. Index with a clone() of it"
                 )
 
+    def refuse(self, shape: Sequence[int]) -> None:
+        """Raise what is wrong with this index, for libraries that do not."""
+        trouble = self.trouble(shape)
+        if trouble is not None:
+            raise trouble
+
     def trouble(self, shape: Sequence[int], values: Any = None) -> Exception | None:
         """What is wrong with this index, in PyTorch's words; None if that is not to be found."""
         arrays = [(p, a) for p, a in enumerate(self.index) if a.__class__ is not slice]

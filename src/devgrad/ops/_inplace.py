@@ -153,6 +153,8 @@ def replace(name: str, tensor: Tensor, result: Tensor) -> Tensor:
     if node is None:
         array[...] = result._array
         bump(tensor)
+        if tensor._edge is None and result._cut is not None:
+            tensor._cut = result._cut
         return tensor
     if isinstance(node, Node):
         _keep_original(node, tensor)

@@ -67,6 +67,9 @@ REQUIRED = object()
 
 def _parameters(forward: Any) -> list[Parameter]:
     code, notes = forward.__code__, forward.__annotations__
+    assert all(isinstance(note, str) for note in notes.values()), (
+        f"{forward.__module__} needs `from __future__ import annotations`: annotations are read"
+    )
     positional = code.co_varnames[: code.co_argcount]
     keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
     defaults = dict(zip(reversed(positional), reversed(forward.__defaults__ or ()), strict=False))
@@ -168,6 +171,20 @@ class OpNode(Node):
         ]
 
 
+def _ufunc(forward: Any) -> str | None:
+    """The name of the array function that a forward is no more than a call of."""
+    code = forward.__code__
+    template = _CALLS.get(code.co_argcount - 1 if not code.co_kwonlyargcount else 0)
+    return code.co_names[0] if code.co_code == template and len(code.co_names) == 1 else None
+
+
+# The bytecode of such forwards, by their number of operands.
+_CALLS = {
+    1: (lambda xp, a: xp.f(a)).__code__.co_code,
+    2: (lambda xp, a, b: xp.f(a, b)).__code__.co_code,
+}
+
+
 class Op:
     """A declared operation; see the module's text. Called, it is polymorphic: on tensors it is the
     public function, on bare arrays the bare forward. Rules use it so."""
@@ -188,6 +205,7 @@ class Op:
         outputs: Sequence[str] = (),
         several: bool = False,
         differentiable: int = 1,
+        elementwise: bool = False,
     ) -> None:
         self.forward = forward
         self.name = name or forward.__name__.rstrip("_")
@@ -198,6 +216,8 @@ class Op:
         chosen = None if isinstance(promotes, bool) else promotes
         self.promoted = [p for p in self.tensors if chosen is None or p.name in chosen]
         self.floating = floating
+        self.ufunc = _ufunc(forward) if len(self.tensors) == len(self.parameters) else None
+        self.elementwise = elementwise or self.ufunc is not None
         names = [p.name for p in self.promoted]
         self.numbers = frozenset(names if numbers is True else numbers or ())
         self.view = view
@@ -332,6 +352,7 @@ def op(  # type: ignore[misc]  # the overload names no options
     promotes: bool | Sequence[str] = False, floating: bool = False,
     numbers: bool | Sequence[str] = True, view: bool = False,
     outputs: Sequence[str] = (), several: bool = False, differentiable: int = 1,
+    elementwise: bool = False,
     function: bool = True, method: bool = True,
     inplace: bool = False, aliases: Sequence[str] = (), dunders: Sequence[str] = (),
     namespaces: Sequence[str] = ("",), varargs: bool = False,
@@ -349,6 +370,9 @@ def op(  # type: ignore[misc]  # the overload names no options
         several: the forward returns a list, of any length, of differentiable outputs; its rule is
             given a list of gradients with None for those that got none.
         differentiable: how many of ``outputs``, from the front, have gradients.
+        elementwise: each element of the result depends on the operands' elements at its place
+            alone, and on complex numbers holomorphically. (Found out where the forward is one call
+            of an array function.) The rules then serve forward mode as they are.
         function, method, inplace: which faces it has.
         aliases: further names. dunders: operators (``__iadd__`` and such get the in-place form).
         namespaces: where the function is public: "" is devgrad itself, "linalg" devgrad.linalg.
@@ -360,6 +384,7 @@ def op(  # type: ignore[misc]  # the overload names no options
             forward, name=name, node=node, promotes=promotes, floating=floating,
             numbers=numbers, view=view,
             outputs=outputs, several=several, differentiable=differentiable,
+            elementwise=elementwise,
         )  # fmt: skip
         if dunders:
             declared.operator = declared._stub("operator")
@@ -394,7 +419,9 @@ def composite(  # type: ignore[misc]
 
     def declare(body: Callable[..., Any]) -> Any:
         name = body.__name__.rstrip("_")
-        public = explained(body, name, out=out)
+        # What is plain Python in PyTorch takes anything for a flag.
+        lenient = frozenset({"bool", "str"} if "nn.functional" in namespaces else ())
+        public = explained(body, name, out=out, exempt=lenient)
         _register(
             public, name, namespaces=namespaces if function else (), method=method,
             changed=inplace_form(public, name) if inplace else None, aliases=aliases,

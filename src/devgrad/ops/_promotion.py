@@ -130,7 +130,7 @@ def promote(op: Op, operands: tuple[Any, ...]) -> tuple[TensorType, tuple[Any, .
     Raises:
         TypeError: one is neither a tensor nor a number.
     """
-    if op.check is not None:
+    if op.check is not None and all(isinstance(x, (Tensor, *NUMBERS)) for x in operands):
         op.check(operands)
     # By far the commonest: one tensor and a number that does not change its type.
     if len(operands) == 2:

@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 from .._tensor import Tensor
+from ._along import one_dim
 from ._errors import refuse_dtype
 from ._formula import conj
 from ._functional import FUNCTIONAL, functional, in_wide
@@ -557,7 +558,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     """
     if not input._array.ndim:
         raise RuntimeError("glu does not support scalars because halving size must be even")
-    place = input._dim(dim)
+    place = one_dim("glu", input, dim)
     size = input._array.shape[place]
     if size % 2:
         raise RuntimeError(

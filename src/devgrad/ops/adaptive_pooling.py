@@ -1,8 +1,8 @@
 """Pooling whose windows follow from the size of the result, or are random; and its inverse.
 
-The windows of adaptive pooling are of two lengths at most, those of fractional pooling begin at random
-places. What the largest elements were is kept as positions in the flattened image, as in PyTorch;
-`picked` and `placed` move values from and to such positions.
+The windows of adaptive pooling differ in length by one at most; those of fractional pooling begin
+at random places. What the largest elements were is kept as positions in the flattened
+image, as in PyTorch; `picked` and `placed` move values from and to such positions.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from typing import Any
 
 from .._tensor import Tensor
 from ._along import check_tensor
+from ._arguments import as_int, wrong_argument
 from ._errors import refuse_dtype
 from ._formula import zeros_like
 from ._op import Array, composite, op
 from .reductions import mean_dim
+from .views import squeeze, unsqueeze
 from .windows import per_dim, spread_sum, window_sum
 
 __all__ = ["picked", "placed"]
@@ -49,10 +51,13 @@ def _wanted(name: str, input: Tensor, output_size: Any, dims: int) -> tuple[int,
     size = input._array.shape[-dims:]
     if hasattr(output_size, "__index__"):
         output_size = (output_size,) * dims
+    if not isinstance(output_size, (tuple, list)):
+        raise wrong_argument(name, "output_size", 2, "tuple of ints", output_size)
     if len(output_size) != dims:
         raise RuntimeError(f"{name}: output_size must be {dims}, but it is {tuple(output_size)}")
     found = tuple([
-        n if m is None else int(m.__index__()) for n, m in zip(size, output_size, strict=True)
+        n if m is None else as_int("output_size", m, name)
+        for n, m in zip(size, output_size, strict=True)
     ])  # fmt: skip
     if min(found) < 0:
         raise RuntimeError(
@@ -142,7 +147,7 @@ def _adaptive_mean_back(xp: Any, input: Array, size: Any) -> Array:
 
 
 def _mean_op(dims: int) -> Any:
-    title = f"AdaptiveAvgPool{max(dims, 2)}D"
+    title = f"AdaptiveAvgPool{dims}D"
     made = op(_adaptive_mean, name=f"_adaptive_avg_pool{dims}d", node=f"{title}Backward0",
               function=False, method=False)  # fmt: skip
     back = op(_adaptive_mean_back, name=f"_adaptive_avg_pool{dims}d_backward",
@@ -152,7 +157,7 @@ def _mean_op(dims: int) -> Any:
     return made
 
 
-_MEAN = {dims: _mean_op(dims) for dims in (1, 2, 3)}
+_MEAN = {dims: _mean_op(dims) for dims in (2, 3)}
 
 # --- adaptive: the largest ------------------------------------------------------------------------
 
@@ -200,9 +205,9 @@ def _largest_op(name: str, node: str, forward: Any) -> Any:
 
 _LARGEST = {
     dims: _largest_op(
-        f"_adaptive_max_pool{dims}d", f"AdaptiveMaxPool{max(dims, 2)}DBackward0", _adaptive_largest
+        f"_adaptive_max_pool{dims}d", f"AdaptiveMaxPool{dims}DBackward0", _adaptive_largest
     )
-    for dims in (1, 2, 3)
+    for dims in (2, 3)
 }
 
 # --- fractional -----------------------------------------------------------------------------------
@@ -233,7 +238,8 @@ def _fractional_largest(
     starts = [
         _random_starts(xp, columns[:, order[d]], size[d], count[d], kernel[d]) for d in range(dims)
     ]
-    best = chosen = None
+    best: Any = None
+    chosen: Any = None
     for number in range(prod(kernel)):
         place: Any = 0
         left, step = number, 1
@@ -263,7 +269,6 @@ _FRACTIONAL = {
 # --- the inverse ----------------------------------------------------------------------------------
 
 
-@op(name="_max_unpool", node="MaxUnpoolBackward0", function=False, method=False)
 def _unpooled(xp: Any, input: Array, indices: Array, size: Any) -> Array:
     """Zeros, with each element at its position."""
     lead, length = prod(input.shape[: -len(size)]), prod(size)
@@ -280,7 +285,16 @@ def _unpooled(xp: Any, input: Array, indices: Array, size: Any) -> Array:
     return made.reshape(*input.shape[: -len(size)], *size)
 
 
-_unpooled.vjp(input=lambda g, indices, size: picked(g, indices, len(size)))
+_UNPOOL = {
+    dims: op(
+        _unpooled,
+        name=f"_max_unpool{dims}d",
+        node=f"MaxUnpool{dims}DBackward0",
+        function=False,
+        method=False,
+    ).vjp(input=lambda g, indices, size: picked(g, indices, len(size)))
+    for dims in (2, 3)
+}
 
 # --- the public functions -------------------------------------------------------------------------
 
@@ -291,17 +305,22 @@ def _declare_adaptive(dims: int) -> None:
     def avg(input: Tensor, output_size: Any) -> Tensor:
         _check_ndim(avg.__name__, input, dims)
         out = _wanted(avg.__name__, input, output_size, dims)
-        found: Tensor = (
-            mean_dim.function(input, tuple(range(input.ndim - dims, input.ndim)), True)
-            if prod(out) == 1 and input.is_floating_point()
-            else _MEAN[dims].function(input, out)
-        )
-        return found
+        if dims == 1:  # as in PyTorch, of one row
+            row: Tensor = _MEAN[2].function(unsqueeze.function(input, -2), (1, *out))
+            return squeeze(row, -2)
+        if prod(out) == 1 and input.is_floating_point():
+            axes = tuple(range(input.ndim - dims, input.ndim))
+            return mean_dim.function(input, axes, True)  # type: ignore[no-any-return]
+        return _MEAN[dims].function(input, out)  # type: ignore[no-any-return]
 
     def largest(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
         _check_ndim(f"adaptive_max_pool{dims}d", input, dims, ":")
         out = _wanted(f"adaptive_max_pool{dims}d", input, output_size, dims)
-        values, indices = _LARGEST[dims].function(input, out)
+        if dims == 1:
+            pair = _LARGEST[2].function(unsqueeze.function(input, -2), (1, *out))
+            values, indices = (squeeze(x, -2) for x in pair)
+        else:
+            values, indices = _LARGEST[dims].function(input, out)
         return (values, indices) if return_indices else values
 
     def with_indices(input: Tensor, output_size: Any, return_indices: bool = True) -> Any:
@@ -320,7 +339,8 @@ def _declare_adaptive(dims: int) -> None:
         RuntimeError: ``input`` has another number of dimensions, or no elements.
 
     >>> import devgrad
-    >>> devgrad.nn.functional.adaptive_%s_pool{dims}d(devgrad.ones(1, {", ".join("4" * dims)}), 2).shape
+    >>> x = devgrad.ones(1, {", ".join("4" * dims)})
+    >>> devgrad.nn.functional.adaptive_%s_pool{dims}d(x, 2).shape
     torch.Size([1, {", ".join("2" * dims)}])
     """
     avg.__doc__ = "The mean " + text % "avg"
@@ -378,6 +398,11 @@ def _declare_fractional(dims: int) -> None:
             batch = 1 if len(shape) == dims + 1 else shape[0]
             _random_samples = rand(
                 batch, shape[-dims - 1], dims, dtype=input.dtype, device=input.device
+            )
+        if _random_samples.requires_grad:
+            raise RuntimeError(
+                f"The function '{name}' is not differentiable with respect to argument "
+                "'random_samples'. This input cannot have requires_grad True."
             )
         values, indices = _FRACTIONAL[dims].function(input, _random_samples, kernel, out)
         return (values, indices) if return_indices else values
@@ -463,7 +488,10 @@ def _declare_unpool(dims: int) -> None:
                 "Expected shape of indices to be same as that of the input tensor "
                 f"({list(input.shape)}) but got indices tensor with shape: {list(indices.shape)}"
             )
-        found: Tensor = _unpooled.function(input, indices, size)
+        if dims == 1:
+            rows = (unsqueeze.function(x, -2) for x in (input, indices))
+            return squeeze(_UNPOOL[2].function(*rows, (1, *size)), -2)
+        found: Tensor = _UNPOOL[dims].function(input, indices, size)
         return found
 
     unpool.__doc__ = f"""The inverse of `max_pool{dims}d`, as far as there is one: zeros, with each

@@ -270,6 +270,18 @@ def multi_head_attention_forward(
     ...     x, x, x, 2, 1, w, None, None, None, False, 0.0, devgrad.eye(2), None)[0]
     tensor([[1., 1.]])
     """
+    if query._type.dtype.itemsize == 2:
+        given = (
+            query, key, value, embed_dim_to_check, num_heads, in_proj_weight, in_proj_bias, bias_k,
+            bias_v, add_zero_attn, dropout_p, out_proj_weight, out_proj_bias, training,
+            key_padding_mask, need_weights, attn_mask, use_separate_proj_weight, q_proj_weight,
+            k_proj_weight, v_proj_weight, static_k, static_v, average_attn_weights, is_causal,
+        )  # fmt: skip
+        wide = [
+            x.float() if isinstance(x, Tensor) and x.is_floating_point() else x for x in given
+        ]
+        output, shares = multi_head_attention_forward(*wide)
+        return output.half(), None if shares is None else shares.half()
     batched = _is_batched(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not batched:
         same = query is key and key is value

@@ -299,7 +299,9 @@ where.vjp(
 
 
 @composite(method=False)
-def where_(condition: Tensor, input: Tensor | Number = None, other: Tensor | Number = None) -> Any:
+def where_(
+    condition: Tensor, input: Tensor | Number | None = None, other: Tensor | Number | None = None
+) -> Any:
     """``input`` where ``condition`` is true, ``other`` elsewhere; each a tensor or a number.
 
     The three are broadcast. With ``condition`` alone: the indices where it is true, as

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._tensor import Tensor, wrap
+from ..autograd._cuts import cut_off
 from ..autograd._graph import Edge, Node, next_rank
 from ..autograd._modes import mode
 from ..autograd._provenance import user_line
@@ -17,6 +18,7 @@ from ..device import (
     DType,
     TensorType,
     current_device,
+    dtype_of_number,
     fetched,
     resolve,
     retyped,
@@ -85,6 +87,20 @@ def contiguous(
     if follows(self._array, memory_format):
         return self
     return clone.function(self, memory_format=memory_format)
+
+
+def is_contiguous(
+    self: Tensor, *, memory_format: MemoryFormat = FORMATS["contiguous_format"]
+) -> bool:
+    """Whether the elements lie in memory in this order, and without gaps."""
+    if memory_format is FORMATS["contiguous_format"]:
+        return bool(self._array.flags.c_contiguous)
+    if not isinstance(memory_format, MemoryFormat):
+        raise wrong_argument(
+            "is_contiguous", "memory_format", None, "torch.memory_format", memory_format
+        )
+    wanted = memory_format.ndim
+    return (wanted is None or self._array.ndim == wanted) and follows(self._array, memory_format)
 
 
 def _real_of(array: Any, kind: Any) -> Any:
@@ -342,6 +358,10 @@ def convert(
         node.tensor_type = kind
         node.source = source
         result._edge = node
+    elif input._own_edge() is None:
+        result._cut = input._cut
+    else:
+        result._cut = cut_off("no derivative" if mode.grad else "mode", "to")
     return result
 
 
@@ -383,13 +403,13 @@ _PYTHON_TYPES = (float, int, bool, complex)
 
 
 def _converted(
-    x: Tensor, device: Any, dtype: Any, copy: bool, memory_format: MemoryFormat | None
+    x: Tensor, device: Any, dtype: Any, later: bool, copy: bool, memory_format: MemoryFormat | None
 ) -> Tensor:
     kind = resolve(x._type.device if device is None else device).types[
         (x._type.dtype if dtype is None else dtype).array_dtype
     ]
     if memory_format is None or memory_format is FORMATS["preserve_format"]:
-        return convert(x, kind, copy)
+        return convert(x, kind, copy, later)
     if kind is not x._type:
         x, copy = convert(x, kind), False
     if copy or not follows(x._array, memory_format):
@@ -401,21 +421,22 @@ def _to_tensor(
     self: Tensor, other: Tensor, non_blocking: bool = False, copy: bool = False, *,
     memory_format: MemoryFormat | None = None,
 ) -> Tensor:  # fmt: skip
-    return _converted(self, other._type.device, other._type.dtype, copy, memory_format)
+    kind = other._type
+    return _converted(self, kind.device, kind.dtype, non_blocking, copy, memory_format)
 
 
 def _to_dtype(
     self: Tensor, dtype: DType, non_blocking: bool = False, copy: bool = False, *,
     memory_format: MemoryFormat | None = None,
 ) -> Tensor:  # fmt: skip
-    return _converted(self, None, dtype, copy, memory_format)
+    return _converted(self, None, dtype, non_blocking, copy, memory_format)
 
 
 def _to_device(
     self: Tensor, device: Device | str | int | None = None, dtype: DType | None = None,
     non_blocking: bool = False, copy: bool = False, *, memory_format: MemoryFormat | None = None,
 ) -> Tensor:  # fmt: skip
-    return _converted(self, device, dtype, copy, memory_format)
+    return _converted(self, device, dtype, non_blocking, copy, memory_format)
 
 
 _to_tensor, _to_dtype, _to_device = (
@@ -453,7 +474,7 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 
 def cpu(self: Tensor, *, memory_format: MemoryFormat | None = None) -> Tensor:
     """The tensor on the CPU; itself if it is there."""
-    return _converted(self, "cpu", None, False, memory_format)
+    return _converted(self, "cpu", None, False, False, memory_format)
 
 
 def cuda(
@@ -461,14 +482,16 @@ def cuda(
     memory_format: MemoryFormat | None = None,
 ) -> Tensor:  # fmt: skip
     """The tensor on a CUDA device; itself if it is there."""
-    return _converted(self, "cuda" if device is None else device, None, False, memory_format)
+    return _converted(
+        self, "cuda" if device is None else device, None, non_blocking, False, memory_format
+    )
 
 
 def _in_dtype(name: str, dtype: DType) -> Any:
     def method(self: Tensor, *, memory_format: MemoryFormat | None = None) -> Tensor:
         kind = self._type
         if memory_format is not None:
-            return _converted(self, None, dtype, False, memory_format)
+            return _converted(self, None, dtype, False, False, memory_format)
         return self if kind.dtype is dtype else convert(self, kind.device.types[dtype.array_dtype])
 
     method.__doc__ = f"The tensor in {dtype}; itself if it is so already."
@@ -484,6 +507,6 @@ METHODS.update({
     }.items()
 })  # fmt: skip
 METHODS.update(
-    contiguous=contiguous, copy_=copy_, fill_=fill_, zero_=zero_, to=to, type=explained(type),
+    contiguous=contiguous, is_contiguous=is_contiguous, copy_=copy_, fill_=fill_, zero_=zero_, to=to, type=explained(type),
     type_as=explained(type_as), cpu=explained(cpu), cuda=explained(cuda),
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """Convolutions and transposed convolutions in one, two and three dimensions.
 
-``sum(g * conv(x, w))`` is linear in ``g``, ``x`` and ``w``. Its derivatives by the three are the three
-operations here, so that the rules of each are the other two. ``_convolve.py`` computes them.
+``sum(g * conv(x, w))`` is linear in ``g``, ``x`` and ``w``. Its derivatives by the three are the
+three operations here, so that the rules of each are the other two. ``_convolve.py`` computes them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Any
 from .._tensor import Tensor
 from . import _convolve
 from ._along import reshaped
+from ._arguments import as_int, as_ints
 from ._formula import conj, expand_to
 from ._op import Array, composite, op
 from ._promotion import not_a_tensor
 from .padding import constant_pad_nd
 from .transposing import transpose
-from .views import reshape
+from .views import squeeze, unsqueeze
 
 __all__: list[str] = []
 
@@ -120,8 +121,8 @@ def _c_name(x: Tensor) -> str:
 def _numbers(name: str, value: Any, dims: int) -> tuple[int, ...]:
     """An argument of a convolution, as one number for each dimension."""
     if hasattr(value, "__index__"):
-        return (value.__index__(),) * dims
-    numbers = tuple([v.__index__() for v in value])
+        return (as_int(name, value),) * dims
+    numbers = as_ints(name, value)
     if len(numbers) == 1:
         return numbers * dims
     if len(numbers) != dims:
@@ -213,11 +214,11 @@ def _batched(name: str, input: Tensor, dims: int) -> tuple[Tensor, bool]:
         )
     if ndim == dims + 2:
         return input, False
-    return reshape(input, (1, *input.shape)), True
+    return unsqueeze.function(input, 0), True
 
 
 def _unbatched(result: Tensor, alone: bool) -> Tensor:
-    return reshape(result, tuple(result.shape[1:])) if alone else result
+    return squeeze(result, 0) if alone else result
 
 
 # --- the public functions -------------------------------------------------------------------------
@@ -328,7 +329,8 @@ def _declare(dims: int) -> None:
         RuntimeError: shapes or dtypes do not fit.
 
     >>> import devgrad
-    >>> devgrad.conv{dims}d(devgrad.ones(1, 2, {", ".join("3" * dims)}), devgrad.ones(1, 2, {ones})).sum()
+    >>> x = devgrad.ones(1, 2, {", ".join("3" * dims)})
+    >>> devgrad.conv{dims}d(x, devgrad.ones(1, 2, {ones})).sum()
     tensor({2 * 3**dims}.)
     """
     backward.__doc__ = f"""The transpose of `conv{dims}d`: each element of ``input`` is spread out
@@ -346,7 +348,8 @@ def _declare(dims: int) -> None:
         RuntimeError: shapes or dtypes do not fit.
 
     >>> import devgrad
-    >>> devgrad.conv_transpose{dims}d(devgrad.ones(1, 2, {", ".join("3" * dims)}), devgrad.ones(2, 1, {ones})).sum()
+    >>> x = devgrad.ones(1, 2, {", ".join("3" * dims)})
+    >>> devgrad.conv_transpose{dims}d(x, devgrad.ones(2, 1, {ones})).sum()
     tensor({2 * 3**dims}.)
     """
     for function, name in ((forward, f"conv{dims}d"), (backward, f"conv_transpose{dims}d")):

@@ -138,8 +138,8 @@ def _ctc_backward(
 
 def _not_twice(g: Any) -> Any:
     raise RuntimeError(
-        "derivative for aten::_ctc_loss_backward is not implemented: as in PyTorch, ctc_loss can be "
-        "differentiated once"
+        "derivative for aten::_ctc_loss_backward is not implemented: as in PyTorch, ctc_loss can "
+        "be differentiated once"
     )
 
 

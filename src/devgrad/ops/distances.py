@@ -6,9 +6,11 @@ import warnings
 from typing import Any
 
 from .._tensor import Tensor
+from ..autograd._modes import mode
 from ..device import user_stacklevel
 from ._errors import broadcast_mismatch
 from ._formula import sum_to
+from ._layout import as_dim
 from ._matrices import H
 from ._op import FUNCTIONS, Array, Arrays, composite, op
 from .comparison import where
@@ -185,7 +187,9 @@ def renorm(input: Tensor, p: Any, dim: int, maxnorm: float) -> Tensor:
     n = input._array.ndim
     if n <= 1:
         raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {n} dimensions")
-    place = input._dim(dim)
+    place = as_dim(dim, n)
+    if mode.grad and input.requires_grad:
+        input = input.clone()  # the derivative needs it as it was, in the in-place form too
     others = tuple(d for d in range(n) if d != place)
     norms = vector_norm(input, p, others, keepdim=True)
     # The small number keeps what was shortened from being longer by rounding.
@@ -268,7 +272,7 @@ def _cov(
         mean = x.sum(1) / count
     else:
         total = weights.sum()
-        if total._type.dtype.category >= 2 and float(total) == 0:
+        if total._type.dtype.category >= 2 and float(total.detach()) == 0:
             raise RuntimeError("cov(): weights sum to zero, can't be normalized")
         mean = (x * weights).sum(1) / total
     away = x - mean[:, None]
@@ -276,7 +280,7 @@ def _cov(
         freedom = total - correction * (weights * aweights).sum() / total
     else:
         freedom = total - correction
-    if float(freedom) <= 0:
+    if float(freedom.detach() if isinstance(freedom, Tensor) else freedom) <= 0:
         warnings.warn(
             "cov(): degrees of freedom is <= 0. Correction should be strictly less than the "
             "number of observations.",

@@ -11,7 +11,7 @@ from .._tensor import Tensor, wrap
 from ..device import draws, placed, user_stacklevel
 from ._functional import FUNCTIONAL
 from ._inplace import inplace_form
-from ._op import FUNCTIONS, Array, composite, op
+from ._op import FUNCTIONS, composite
 from .arithmetic import add, mul
 from .scatter import scatter
 from .softmax import softmax
@@ -141,14 +141,6 @@ for _function in (dropout, feature_dropout, alpha_dropout, feature_alpha_dropout
     _declare_inplace(_function)
 
 
-@op(name="native_dropout", outputs=("out", "mask"), function=False, method=False)
-def _native_dropout(xp: Any, input: Array, mask: Array, scale: float) -> Any:
-    return input * mask * xp.asarray(scale).astype(input.dtype), mask
-
-
-_native_dropout.vjp(input=lambda g, mask, scale: g * mask * scale)
-
-
 @composite(method=False, out=False)
 def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor, Tensor]:
     """`nn.functional.dropout`, and where it kept something.
@@ -164,9 +156,19 @@ def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor,
         array, scale = xp.zeros(input._array.shape, bool), 0.0
     else:
         array, scale = _kept(input, p, False, xp.dtype(bool)), 1 / (1 - p)
-    mask = wrap(array, device.types[xp.dtype(bool)])
-    out, mask = _native_dropout.function(input, mask, scale)
-    return out, mask
+    noise = wrap(array.astype(input._type.array_dtype) * scale, input._type)
+    return mul.function(input, noise), wrap(array, device.types[array.dtype])
+
+
+@composite(method=False, out=False)
+def native_dropout_backward(grad_output: Tensor, mask: Tensor, scale: float) -> Tensor:
+    """``grad_output * mask * scale``: the gradient of `native_dropout`.
+
+    >>> import devgrad
+    >>> devgrad.native_dropout_backward(devgrad.ones(2), devgrad.tensor([True, False]), 2.0)
+    tensor([2., 0.])
+    """
+    return grad_output * mask * scale
 
 
 # --- as devgrad.nn.functional has them ------------------------------------------------------------

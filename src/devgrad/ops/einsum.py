@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .._tensor import Tensor
+from ._arguments import wrong_argument
 from ._errors import describe
 from ._op import composite
-from ._promotion import same_device
+from ._promotion import checked_tensors, same_device
 from .arithmetic import mul
 from .matmul import bmm, mm
 from .transposing import permute
@@ -184,12 +185,13 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     >>> devgrad.einsum("ii", devgrad.eye(3))
     tensor(3.)
     """
-    if not isinstance(equation, str):
-        equation, tensors = _sublists((equation, *operands))
+    if isinstance(equation, Tensor):
+        equation, operands = _sublists((equation, *operands))
     elif len(operands) == 1 and isinstance(operands[0], (tuple, list)):
-        tensors = list(operands[0])
-    else:
-        tensors = list(operands)
+        operands = tuple(operands[0])
+    if not isinstance(equation, str):
+        raise wrong_argument("einsum", "equation", 1, "str", equation)
+    tensors = list(checked_tensors(operands, 1))
     given = ", ".join(describe(t) for t in tensors)
     if not tensors:
         raise RuntimeError("einsum(): must provide at least one operand")

@@ -227,7 +227,7 @@ def sqrt(xp: Any, input: Array) -> Array:
 sqrt.vjp(input=lambda g, out: g / (2 * conj(out)))
 
 
-@op(floating=True, inplace=True)
+@op(elementwise=True, floating=True, inplace=True)
 def rsqrt(xp: Any, input: Array) -> Array:
     """``1 / sqrt(input)``.
 
@@ -303,7 +303,7 @@ METHODS["float_power_"] = _float_power_
 # --- sigmoids -------------------------------------------------------------------------------------
 
 
-@op(floating=True, inplace=True)
+@op(elementwise=True, floating=True, inplace=True)
 def sigmoid(xp: Any, input: Array) -> Array:
     """``1 / (1 + exp(-input))``.
 

@@ -1,4 +1,4 @@
-"""Windows as columns (`unfold`), columns summed back (`fold`), and shuffles of pixels and channels."""
+"""Windows as columns (`unfold`), columns summed back (`fold`), shuffles of pixels and channels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from .._tensor import Tensor
 from ._along import check_tensor
 from ._op import Array, composite, op
-from .views import reshape
 from .windows import bordered, per_dim, tap_slice, taps, window_count, windows
 
 __all__: list[str] = []
@@ -16,11 +15,11 @@ __all__: list[str] = []
 
 @op(node="Im2ColBackward0", function=False, method=False)
 def im2col(xp: Any, input: Array, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Array:
-    """The windows over ``[N, C, H, W]`` as columns: ``[N, C * taps, windows]``."""
-    n, channels = input.shape[:2]
+    """The windows over ``[…, C, H, W]`` as columns: ``[…, C * taps, windows]``."""
+    *lead, channels, _, _ = input.shape
     whole = bordered(xp, input, [(p, p) for p in padding])
     view = windows(xp, whole, kernel, stride, dilation)
-    return xp.ascontiguousarray(view).reshape(n, channels * prod(kernel), prod(view.shape[4:]))
+    return xp.ascontiguousarray(view).reshape(*lead, channels * prod(kernel), prod(view.shape[-2:]))
 
 
 @op(node="Col2ImBackward0", function=False, method=False)
@@ -30,18 +29,20 @@ def col2im(
     """The adjoint of `im2col`: what several columns share is summed."""
     grown = [n + 2 * p for n, p in zip(size, padding, strict=True)]
     count = [window_count(*each) for each in zip(grown, kernel, stride, dilation, strict=True)]
-    n, rows = input.shape[:2]
-    columns = input.reshape(n, rows // prod(kernel), *kernel, *count)
-    made = xp.zeros((*columns.shape[:2], *grown), input.dtype)
+    *lead, rows, _ = input.shape
+    channels = rows // prod(kernel)
+    columns = input.reshape(*lead, channels, *kernel, *count)
+    made = xp.zeros((*lead, channels, *grown), input.dtype)
+    every = (slice(None),) * (len(lead) + 1)
     for tap in taps(kernel):
-        made[tap_slice(tap, count, stride, dilation)] += columns[(slice(None), slice(None), *tap)]
+        made[tap_slice(tap, count, stride, dilation)] += columns[(*every, *tap)]
     inside = [slice(p, p + n) for n, p in zip(size, padding, strict=True)]
     return made[(..., *inside)] if any(padding) else made
 
 
 im2col.vjp(
     input=lambda g, input_shape, kernel, dilation, padding, stride: col2im(
-        g, input_shape[2:], kernel, dilation, padding, stride
+        g, input_shape[-2:], kernel, dilation, padding, stride
     )
 )
 col2im.vjp(
@@ -108,9 +109,8 @@ def unfold_(
             f"padding={around}, calculated shape of the array of sliding blocks as {count}, but "
             "its components must be at least one."
         )
-    batch = input if len(shape) == 4 else reshape(input, (1, *shape))
-    found: Tensor = im2col.function(batch, kernel, spread, around, step)
-    return found if len(shape) == 4 else reshape(found, tuple(found.shape[1:]))
+    found: Tensor = im2col.function(input, kernel, spread, around, step)
+    return found
 
 
 @composite(method=False, out=False, namespaces=("nn.functional",))
@@ -158,9 +158,8 @@ def fold(
             f"of sliding blocks {' * '.join(map(str, count))} = {prod(count)}, but got "
             f"input.size(2)={shape[-1]}."
         )
-    batch = input if len(shape) == 3 else reshape(input, (1, *shape))
-    found: Tensor = col2im.function(batch, size, kernel, spread, around, step)
-    return found if len(shape) == 3 else reshape(found, tuple(found.shape[1:]))
+    found: Tensor = col2im.function(input, size, kernel, spread, around, step)
+    return found
 
 
 # --- shuffles -------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ def _bounded(x: Tensor, n: int, padding: str, align: bool) -> Tensor:
     return _clipped(_reflected(x, n, align) if padding == "reflection" else x, n)
 
 
-def _neighbours(x: Tensor, n: int, mode: str, padding: str, align: bool) -> list[Any]:
+def _neighbours(x: Any, n: int, mode: str, padding: str, align: bool) -> list[Any]:
     """``(places, weights)`` along one dimension: arrays of floats, and tensors (None for 1)."""
     xp = x._type.xp
     x = _unnormalized(x, n, align)
@@ -124,24 +124,23 @@ def _neighbours(x: Tensor, n: int, mode: str, padding: str, align: bool) -> list
     return [(low, 1 - share), (low + xp.asarray(1, low.dtype), share)]
 
 
-def _cubic_weights(t: Tensor) -> list[Tensor]:
+def _cubic_weights(t: Any) -> list[Any]:
     """The weights of the four neighbours, at the distances 1 + t, t, 1 - t, 2 - t."""
     a = -0.75
 
-    def near(x: Tensor) -> Tensor:
-        found: Tensor = ((a + 2) * x - (a + 3)) * x * x + 1
-        return found
+    def near(x: Any) -> Any:
+        return ((a + 2) * x - (a + 3)) * x * x + 1
 
-    def far(x: Tensor) -> Tensor:
-        found: Tensor = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-        return found
+    def far(x: Any) -> Any:
+        return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
 
     return [far(t + 1), near(t), near(1 - t), far(2 - t)]
 
 
 def _flat(xp: Any, places: Any, size: Any) -> tuple[Any, Any]:
     """Positions in the flattened image, and which of them lie in it."""
-    mask, index = None, None
+    mask: Any = None
+    index: Any = None
     for place, n in zip(places, size, strict=True):
         inside = (place >= 0) & (place <= n - 1)
         mask = inside if mask is None else mask & inside

@@ -109,6 +109,8 @@ _in_zeros.vjp(input=lambda g, view, args: _viewed(g, view, args))
 def picked(xp: Any, input: Array, places: Places) -> Array:
     """The elements at ``places``, copied."""
     dim = places.dim
+    if xp.wraps and xp.checks_bounds:
+        places.refuse(input.shape)
     try:
         if dim is not None and input.flags.c_contiguous:
             return input.take(places.index[dim], dim)
@@ -134,6 +136,8 @@ _unpicked.vjp(input=lambda g, places: picked(g, places))
 
 
 def _write(xp: Any, target: Array, places: Places, values: Array, accumulate: bool) -> None:
+    if xp.wraps and xp.checks_bounds:
+        places.refuse(target.shape)
     try:
         if accumulate:
             xp.scatter_add(target, places.index, values)

@@ -10,8 +10,10 @@ from typing import Any
 from .._tensor import Tensor
 from ..autograd._graph import AccumulateGrad
 from ..autograd._modes import mode
+from ._arguments import explained
 from ._inplace import bump, check_inplace
 from ._layout import ints, is_dense, strides_of
+from ._memory_format import FORMATS, MemoryFormat
 from ._op import METHODS
 from .pieces import as_strided
 from .transposing import t, transpose
@@ -54,7 +56,7 @@ _shape_changing("unsqueeze_", unsqueeze.function, "unsqueeze")
 _shape_changing("as_strided_", as_strided, "as_strided")
 
 
-def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
+def resize_(self: Tensor, *sizes: Any, memory_format: MemoryFormat | None = None) -> Tensor:
     """Give this tensor another shape; its elements are those of its storage, in order.
 
     Where the storage is too small, there is a new one, whose further elements are not set.
@@ -67,6 +69,8 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     tensor([[0, 1],
             [2, 3]])
     """
+    if not sizes:
+        raise TypeError('resize_() missing 1 required positional arguments: "size"')
     shape = ints(sizes)
     if self.requires_grad:
         raise RuntimeError(
@@ -78,28 +82,30 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
             f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
         )
     array, xp = self._array, self._type.xp
-    if shape == array.shape:
+    if shape == array.shape and memory_format is None:
         return self
-    strides, count = [], 1
-    for n in reversed(shape):
-        strides.append(count)
-        count *= max(n, 1)
-    count = 0 if 0 in shape else count
+    strides = (FORMATS["contiguous_format"] if memory_format is None else memory_format).strides(
+        shape
+    )
+    count = 1
+    for n in shape:
+        count *= n
     offset, capacity = xp.storage(array)
-    if count <= capacity - offset:
-        self._array = xp.strided(array, shape, tuple(reversed(strides)), offset)
-    else:
+    if count > capacity - offset:
         grown = xp.empty(count, array.dtype)
         kept = capacity - offset if array.size else 0
         grown[:kept] = xp.strided(array, (kept,), (1,), offset)
-        self._array = grown.reshape(shape)
+        array, offset = grown, 0
+    self._array = xp.strided(array, shape, strides, offset)
     bump(self)
     return self
 
 
-def resize_as_(self: Tensor, the_template: Tensor, memory_format: Any = None) -> Tensor:
+def resize_as_(
+    self: Tensor, the_template: Tensor, *, memory_format: MemoryFormat | None = None
+) -> Tensor:
     """`resize_` to the shape of another tensor."""
-    return resize_(self, the_template._array.shape)
+    return resize_(self, the_template._array.shape, memory_format=memory_format)
 
 
 def is_non_overlapping_and_dense(self: Tensor) -> bool:
@@ -108,6 +114,6 @@ def is_non_overlapping_and_dense(self: Tensor) -> bool:
 
 
 METHODS.update(
-    resize_=resize_, resize_as_=resize_as_,
+    resize_=resize_, resize_as_=explained(resize_as_),
     is_non_overlapping_and_dense=is_non_overlapping_and_dense,
 )  # fmt: skip

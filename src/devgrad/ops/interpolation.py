@@ -1,8 +1,8 @@
 """Resampling of images: nearest, linear, cubic, with and without antialiasing.
 
 Every mode is a sum over a few elements along each dimension in turn. A *table* says which, and with
-which weights: ``(places, weights)``, of shape ``[taps, size of the result]``. The gradient is the same
-operation with the table turned round.
+which weights: ``(places, weights)``, of shape ``[taps, size of the result]``. The gradient is the
+same operation with the table turned round.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._tensor import Tensor
+from ..device import CPU
 from ._along import check_tensor
 from ._errors import refuse_dtype
 from ._op import FUNCTIONS, Array, composite, op
 
 __all__: list[str] = []
 
+_host: Any = CPU.xp  # where tables are made: they follow from sizes alone
 Table = tuple[Any, Any]
 
 # --- tables ---------------------------------------------------------------------------------------
@@ -152,7 +154,7 @@ def _turned(xp: Any, table: Table, n: int, dtype: Any) -> Table:
 
 def _applied(xp: Any, x: Array, axis: int, table: Table) -> Array:
     """The weighted sums along one axis."""
-    places, weights = table
+    places, weights = (None if a is None else xp.asarray(a) for a in table)
     if weights is None:
         return xp.take(x, places[0], axis=axis)
     shape = (-1,) + (1,) * (x.ndim - 1 - axis)
@@ -166,7 +168,7 @@ def _in_bytes(xp: Any, x: Array, axis: int, table: Table) -> Array:
     """`_applied` on uint8, in PyTorch's (and Pillow's) arithmetic of 16-bit weights."""
     places, weights = table
     if weights is None:
-        return xp.take(x, places[0], axis=axis)
+        return xp.take(x, xp.asarray(places[0]), axis=axis)
     weights = weights.copy()
     for tap in range(len(places) - 1, 0, -1):  # what was clipped to one place is one weight
         same = places[tap] == places[tap - 1]
@@ -177,7 +179,7 @@ def _in_bytes(xp: Any, x: Array, axis: int, table: Table) -> Array:
     while bits < 22 and int(0.5 + largest * (1 << (bits + 1))) < 1 << 15:
         bits += 1
     scaled = weights * (1 << bits)
-    fixed = (scaled + xp.where(scaled < 0, -0.5, 0.5)).astype("int32")
+    fixed = (scaled + _host.where(scaled < 0, -0.5, 0.5)).astype("int32")
     total = _applied(xp, x.astype("int32"), axis, (places, fixed)) + (1 << (bits - 1))
     return xp.clip(total >> bits, 0, 255).astype("uint8")
 
@@ -195,7 +197,7 @@ def _resampled(xp: Any, input: Array, filter: str, size: Any, align: bool, scale
     axes += [lead + d for d in reversed(range(dims)) if size[d] >= x.shape[lead + d]]
     for axis in sorted(axes, reverse=True) if whole else axes:
         n, m = x.shape[axis], size[axis - lead]
-        table = _table(xp, dtype, filter, n, m, align, scales[axis - lead])
+        table = _table(_host, dtype, filter, n, m, align, scales[axis - lead])
         x = (_in_bytes if whole else _applied)(xp, x, axis, table)
     return x.astype(input.dtype) if x.dtype != input.dtype else x
 
@@ -210,11 +212,12 @@ def _resampled_back(
     for d in range(dims):
         axis = lead + d
         m, n = g.shape[axis], size[d]
-        table = _table(xp, g.dtype, filter, n, m, align, scales[d])
+        table = _table(_host, g.dtype, filter, n, m, align, scales[d])
         if table[1] is None and n == m:
-            g = xp.take(g, xp.argsort(table[0][0]), axis=axis) if m > 1 else g
+            back = xp.asarray(_host.argsort(table[0][0]))
+            g = xp.take(g, back, axis=axis) if m > 1 else g
             continue
-        g = _applied(xp, g, axis, _turned(xp, table, n, g.dtype))
+        g = _applied(xp, g, axis, _turned(_host, table, n, g.dtype))
     return g.astype(input.dtype) if narrow else g
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from .._tensor import Tensor, wrap
 from ..device import array_namespace
+from ._arguments import as_int
 from ._layout import as_dim, ints
 from ._op import METHODS, Array, Arrays, Ints, composite, op
 from .pieces import select, slice_
@@ -331,7 +332,7 @@ def tensor_split(input: Tensor, indices_or_sections: int | Ints | Tensor, dim: i
 
 
 def _numpy_split(name: str, at_least: int, dim: int) -> Any:
-    def parts(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    def parts(input: Tensor, indices_or_sections: int | Ints) -> tuple[Tensor, ...]:
         shape = input._array.shape
         if len(shape) < at_least:
             raise RuntimeError(
@@ -348,15 +349,16 @@ def _numpy_split(name: str, at_least: int, dim: int) -> Any:
         return tensor_split(input, sections, along)
 
     def method(self: Tensor, *sections: Any) -> tuple[Tensor, ...]:
-        return parts(self, sections[0] if len(sections) == 1 else sections)
+        return public(self, sections[0] if len(sections) == 1 else sections)
 
     for function in (parts, method):
         function.__name__ = function.__qualname__ = name
         function.__doc__ = (
             f"`tensor_split` along dimension {dim}; a number of parts has to divide its size."
         )
+    public = composite(parts, out=False, method=False)
     METHODS[name] = method
-    return composite(parts, out=False, method=False)
+    return public
 
 
 hsplit = _numpy_split("hsplit", 1, 1)

@@ -120,7 +120,6 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     >>> devgrad.linalg.tensorinv(devgrad.eye(6).reshape(2, 3, 6), ind=2).shape
     torch.Size([6, 2, 3])
     """
-    check_floating("linalg.tensorinv", A, half=True)
     if ind <= 0:
         raise RuntimeError(f"Expected a strictly positive integer for 'ind', but got {ind}")
     first, last = A._array.shape[:ind], A._array.shape[ind:]
@@ -166,11 +165,6 @@ def _solved(name: str, A: Any, B: Any, left: bool, strict: str | None) -> tuple[
     a, b = A._array.shape, B._array.shape
     # PyTorch's rule for when B is vectors.
     vectors = len(b) == 1 or (len(a) - 1 == len(b) and a[:-1] == b)
-    if vectors and not left:
-        raise RuntimeError(
-            "linalg.solve: Vector broadcasting of the left hand side is not supported for "
-            "left=False. In this case linalg.solve is equivalent to B / A.squeeze(-1)"
-        )
     right = B[..., None] if vectors else B
     check_solvable("linalg.solve", A, right, left)
     problem = broadcast_mismatch(right._array.shape[:-2], a[:-2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._tensor import Tensor
-from ._formula import conj, zeros_like
+from ._formula import conj, expand_to, zeros_like
 from ._layout import as_dim
 from ._matrices import (
     H,
@@ -14,8 +14,6 @@ from ._matrices import (
     check_same_dtype,
     check_square,
     identity,
-    plus_identity,
-    with_diagonal,
 )
 from ._op import FUNCTIONS, Array, composite, op
 from .comparison import where
@@ -24,9 +22,9 @@ from .joining import cat
 from .linalg_equations import inv, inverse
 from .linalg_spectra import svd_of
 from .pieces import diagonal
-from .reductions import prod_dim
-from .scans import cumprod
+from .scans import cumprod, products_of_others
 from .shaping import flip
+from .views import embedded
 
 __all__: list[str] = []
 
@@ -48,22 +46,11 @@ def _det_rule(g: Any, A: Any, out: Any) -> Any:
         return factor * H(inverse(A)[0])
     U, S, Vh = svd_of(A)
     phase = _det(U) * _det(Vh)
-    others = _products_of_others(S) * (g * conj(phase))[..., None]
+    others = products_of_others(S, S.ndim - 1) * (g * conj(phase))[..., None]
     singular = (U * others[..., None, :]) @ Vh
     regular = (out != 0)[..., None, None]
     safe = where(regular, A, identity(A))
     return where(regular, factor * H(inverse(safe)[0]), singular)
-
-
-def _products_of_others(x: Any) -> Any:
-    """For each element of the last dimension, the product of the others."""
-    n = x.shape[-1]
-    square = plus_identity(_without_diagonal(x[..., None, :] + 0 * x[..., :, None]))
-    return prod_dim(square, -1, False) if n else x
-
-
-def _without_diagonal(x: Any) -> Any:
-    return x - with_diagonal(diagonal(x, 0, -2, -1))
 
 
 _det.vjp(A=_det_rule)
@@ -484,6 +471,19 @@ FUNCTIONS["linalg"]["diagonal"] = _linalg_diagonal
 _linalg_diagonal.__name__ = "diagonal"
 
 
+@op(name="trace", function=False, method=False)
+def _trace(xp: Any, input: Array) -> Array:
+    kind = input.dtype.kind
+    return xp.trace(input, dtype=xp.int64 if kind in "iu" else input.dtype)
+
+
+def _trace_rule(g: Any, input_shape: Any) -> Any:
+    return embedded(expand_to(g, (min(input_shape),)), input_shape, diagonal, (0, 0, 1))
+
+
+_trace.vjp(input=_trace_rule)
+
+
 @composite(out=False)
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal.
@@ -499,4 +499,4 @@ def trace(input: Tensor) -> Tensor:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._array.ndim}")
     if input._type.dtype.kind == "b":
         raise NotImplementedError("\"trace\" not implemented for 'Bool'")
-    return diagonal.function(input).sum()
+    return _trace.function(input)

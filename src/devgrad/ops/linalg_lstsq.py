@@ -15,6 +15,7 @@ from ._matrices import (
     H,
     LinAlgError,
     check_matrices,
+    first_failure,
     same_batch,
 )
 from ._op import Array, Arrays, _result_type, composite, op
@@ -259,13 +260,16 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     limit = _tolerance(A, None, None)[1] if rcond is None else float(rcond)
     right = unsqueeze.function(B, -1) if vectors else B
     x, rank, S = _least_squares.function((A, right), limit)
-    full = bool((rank._array == min(m, n)).all())
+    missing = rank._array < min(m, n)
+    full = not bool(missing.any())
     if driver == "gels" and not full:
+        where, k = first_failure(missing * (rank._array + 1))
         raise LinAlgError(
-            "torch.linalg.lstsq: The least squares solution could not be computed because the "
-            "input matrix does not have full rank. The other drivers do not need it"
+            f"torch.linalg.lstsq: {where}The least squares solution could not be computed because "
+            f"the input matrix does not have full rank (error code: {k}). The other drivers do "
+            "not need it"
         )
-    residuals = _empty(x.real if x.is_complex() else x)
+    residuals = (x.real if x.is_complex() else x).reshape(-1)[:0]
     if m > n and full and driver != "gelsy":
         away = A @ x - right
         residuals = ((away * away.conj()).real if away.is_complex() else away * away).sum(-2)

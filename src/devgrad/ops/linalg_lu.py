@@ -23,7 +23,7 @@ from ._matrices import (
     no_derivative,
     plus_identity,
 )
-from ._op import FUNCTIONS, METHODS, Array, _result_type, composite, op
+from ._op import Array, _result_type, composite, op
 from .joining import cat
 from .linalg_equations import check_right_side, right_triangular, triangular
 from .shaping import tril, triu
@@ -205,7 +205,7 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
 _LU = _result_type("linalg_lu", ("P", "L", "U"))
 
 
-def _former_lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
+def _former_lu(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
     """PyTorch's former `linalg.lu_factor`, which lets zero pivots pass.
 
     Returns:
@@ -218,17 +218,12 @@ def _former_lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any 
     check_batched("torch.lu_factor", A)
     _check_pivot(A, pivot)
     found = _lu.function(A)
-    result = _INFO(*found) if get_infos else tuple(found[:2])
-    if out is None:
-        return result
-    from ._inplace import write_result
-
-    return tuple([write_result(x, y) for x, y in zip(out, result, strict=True)])
+    return _INFO(*found) if get_infos else tuple(found[:2])
 
 
 _INFO = _result_type("_lu_with_info", ("LU", "pivots", "info"))
 _former_lu.__name__ = "lu"
-FUNCTIONS[""]["lu"] = METHODS["lu"] = _former_lu
+composite(_former_lu)
 
 
 _UNPACKED = _result_type("lu_unpack", ("P", "L", "U"))
@@ -253,7 +248,7 @@ def lu_unpack(
     if unpack_pivots and LU_pivots._type.dtype.name != "int32":
         raise RuntimeError(
             "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 "
-            "dtype. Note: this function is intended to be used with the output produced by "
+            "dtype.\nNote: this function is intended to be used with the output produced by "
             "torch.linalg.lu_factor"
         )
     kind = LU_data._type

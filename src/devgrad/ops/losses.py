@@ -65,7 +65,7 @@ def _check_weight(input: Tensor, weight: Tensor) -> None:
 # --- squares and absolute values ------------------------------------------------------------------
 
 
-@op(name="mse_loss", promotes=True, function=False, method=False)
+@op(node="MseLossBackward0", promotes=True, function=False, method=False)
 def _mse_loss(xp: Any, input: Array, target: Array, reduction: str) -> Array:
     refuse_dtype(input, "biuc", "mse")
     if reduction == "none" or not input.size or input.dtype.itemsize == 2:
@@ -137,8 +137,7 @@ def l1_loss(
     return weighted(loss, weight, reduction)
 
 
-@op(name="smooth_l1_loss", node="SmoothL1LossBackward0", promotes=True, function=False,
-    method=False)  # fmt: skip
+@op(node="SmoothL1LossBackward0", promotes=True, function=False, method=False)
 def _smooth_l1_loss(xp: Any, input: Array, target: Array, reduction: str, beta: float) -> Array:
     refuse_dtype(input, "biuc", "smooth_l1")
 
@@ -190,7 +189,7 @@ def smooth_l1_loss(
     return result
 
 
-@op(name="huber_loss", promotes=True, function=False, method=False)
+@op(node="HuberLossBackward0", promotes=True, function=False, method=False)
 def _huber_loss(xp: Any, input: Array, target: Array, reduction: str, delta: float) -> Array:
     refuse_dtype(input, "biuc", "huber")
 
@@ -255,7 +254,7 @@ def _clamped_log(xp: Any, x: Any) -> Any:
     return xp.maximum(xp.log(x), -100)
 
 
-@op(name="binary_cross_entropy", function=False, method=False)
+@op(node="BinaryCrossEntropyBackward0", function=False, method=False)
 def _binary_cross_entropy(xp: Any, input: Array, target: Array, reduction: str) -> Array:
     refuse_dtype(input, "biuc", "binary_cross_entropy")
     _check_probabilities(xp, "input", input)
@@ -321,7 +320,7 @@ def binary_cross_entropy(
     return reduced(_binary_cross_entropy.function(input, target, "none") * weight, reduction)
 
 
-@op(name="binary_cross_entropy_with_logits", promotes=True, function=False, method=False)
+@op(node="BinaryCrossEntropyWithLogitsBackward0", promotes=True, function=False, method=False)
 def _bce_with_logits(xp: Any, input: Array, target: Array, reduction: str) -> Array:
     refuse_dtype(input, "biuc", "binary_cross_entropy_with_logits")
 
@@ -342,8 +341,7 @@ _bce_with_logits.vjp(
 )
 
 
-@op(name="bce_with_pos_weight", node="BinaryCrossEntropyWithLogitsBackward0", promotes=True,
-    function=False, method=False)  # fmt: skip
+@op(node="BinaryCrossEntropyWithLogitsBackward0", promotes=True, function=False, method=False)
 def _bce_with_pos_weight(
     xp: Any, input: Array, target: Array, pos_weight: Array, reduction: str
 ) -> Array:
@@ -402,7 +400,7 @@ def binary_cross_entropy_with_logits(
     return loss if weight is None else reduced(loss * weight, reduction)
 
 
-@op(name="soft_margin_loss", promotes=True, function=False, method=False)
+@op(node="SoftMarginLossBackward0", promotes=True, function=False, method=False)
 def _soft_margin_loss(xp: Any, input: Array, target: Array, reduction: str) -> Array:
     refuse_dtype(input, "biuc", "soft_margin_loss")
 

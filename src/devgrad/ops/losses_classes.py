@@ -13,6 +13,7 @@ import math
 from typing import Any
 
 from .._tensor import Tensor
+from ..autograd._modes import mode
 from ._errors import refuse_dtype
 from ._functional import FUNCTIONAL, chosen_reduction
 from ._op import Array, composite, op
@@ -136,6 +137,11 @@ def _check_sizes(input: Tensor, target: Tensor, weight: Tensor | None) -> None:
             f"Expected target size {[shape[0], *shape[2:]]}, got {list(wanted)}"
         )
     classes = shape[_class_dim(shape)]
+    if weight is not None and mode.grad and weight.requires_grad:
+        raise RuntimeError(
+            "The function 'nll_loss_forward' is not differentiable with respect to argument "
+            "'weight'. This input cannot have requires_grad True. Detach it: weight.detach()"
+        )
     if weight is not None and weight._array.shape != (classes,):
         raise RuntimeError(
             f"weight tensor should be defined either for all {classes} classes or no classes but "
@@ -274,46 +280,6 @@ def cross_entropy_backward(
     return result.reshape(input.shape)
 
 
-@op(function=False, method=False)
-def sample_gradients(
-    xp: Any, grad_output: Array, target: Array, weight: Array | None, shape: Any, reduction: str,
-    ignore_index: int,
-) -> Array:  # fmt: skip
-    """The gradient of each sample's loss, in the shape of the input but for one class."""
-    sizes = _nested(shape)
-    places, counted = _places(xp, target, sizes, ignore_index)
-    scales = _sample_gradients(xp, grad_output, places, counted, weight, reduction)
-    if counted is not None:
-        scales = xp.where(counted, scales, 0)
-    dim = _class_dim(shape)
-    kept = [1 if i == dim else m for i, m in enumerate(shape)]
-    return xp.broadcast_to(scales, (sizes[0], sizes[2])).reshape(kept).copy()
-
-
-@op(function=False, method=False)
-def reduce_samples(
-    xp: Any, input: Array, target: Array, weight: Array | None, shape: Any, reduction: str,
-    ignore_index: int,
-) -> Array:  # fmt: skip
-    """The losses ``input`` of all samples, weighted and reduced: `sample_gradients` back."""
-    sizes = _nested(shape)
-    places, counted = _places(xp, target, sizes, ignore_index)
-    losses = input.reshape(sizes[0], sizes[2])
-    return _reduced(xp, losses, target.shape, places, counted, weight, reduction)
-
-
-sample_gradients.vjp(
-    grad_output=lambda g, target, weight, shape, reduction, ignore_index: reduce_samples(
-        g, target, weight, shape, reduction, ignore_index
-    )
-)
-reduce_samples.vjp(
-    input=lambda g, target, weight, shape, reduction, ignore_index: sample_gradients(
-        g, target, weight, shape, reduction, ignore_index
-    )
-)
-
-
 def _of_samples(
     g: Any, input: Any, target: Any, weight: Any, reduction: str, ignore_index: int
 ) -> Any:
@@ -328,7 +294,8 @@ def _of_probabilities(
     ignore_index: int,
 ) -> Any:  # fmt: skip
     dim = _class_dim(input.shape)
-    scales = sample_gradients(grad_output, target, weight, input.shape, reduction, ignore_index)
+    at_targets = nll_backward(grad_output, target, weight, input.shape, reduction, ignore_index)
+    scales = -sum_dim(at_targets, (dim,), True)
     return softmax_backward(g * scales, softmax_along(input, dim), dim)
 
 

@@ -432,9 +432,10 @@ def multilabel_margin_loss(
     if xp.checks_bounds and labels.size and (labels.min() < -1 or labels.max() >= classes):
         raise RuntimeError("argument #2 'target' is out of range")
     counts = xp.cumsum(labels < 0, axis=1) == 0  # up to the first -1
-    labels = xp.where(counts, labels, 0)
-    is_label = xp.zeros((n, classes), bool)
-    is_label[xp.nonzero(counts)[0], labels[counts]] = True
+    rows = xp.arange(n)[:, None]
+    is_label = xp.zeros((n, classes + 1), bool)  # the last column is for what does not count
+    is_label[rows, xp.where(counts, labels, classes)] = True
+    is_label, labels = is_label[:, :classes], xp.where(counts, labels, 0)
     pairs = wrap(counts[:, :, None] & ~is_label[:, None, :], types[is_label.dtype])
     at_labels = x.gather(1, wrap(labels, target._type))
     parts = relu.function(1 - at_labels.unsqueeze(2) + x.unsqueeze(1))

@@ -142,5 +142,7 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
     check_square(f"linalg.cond(ord={p:g})" if not isinstance(p, str) else f"linalg.cond({p})", A)
     check_floating("linalg.cond", A)
     inverted, info = inverse.function(A)
-    inverted = where.function((info == 0)[..., None, None], inverted, math.inf)
-    return matrix_norm(A, p) * matrix_norm(inverted, p)
+    invertible = info == 0
+    inverted = where.function(invertible[..., None, None], inverted, 0.0)
+    product = matrix_norm(A, p) * matrix_norm(inverted, p)
+    return where.function(invertible, product, math.inf)

@@ -402,7 +402,7 @@ def _batch_norm(
     return out, mean, r
 
 
-@composite(method=False, out=False)
+@composite(method=False)
 def native_batch_norm(
     input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None,
     running_var: Tensor | None, training: bool, momentum: float, eps: float,
@@ -597,7 +597,7 @@ def native_group_norm(
     layout = _groups(input, (N, C, HxW), group, eps, weight=weight, bias=bias)
     out = _group.function(input, weight, bias, layout)[0]
     # These two are differentiable, as in PyTorch; those of the operation are not.
-    rows = input.reshape(N, group, -1)
+    rows = input.reshape(N, group, C // group * HxW)
     return out, rows.mean(-1), (rows.var(-1, correction=0) + eps).rsqrt()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from .._tensor import Tensor
 from ..device import DType
 from ._along import array_dtype, check_tensor, many_dims
+from ._arguments import wrong_argument
 from ._formula import cast, conj, zeros_like
 from ._op import FUNCTIONS, Array, composite, op
 from .comparison import where
@@ -123,7 +124,8 @@ def _recorded_rule(
         return spread(x, input_shape, dims, keepdim)
 
     if p == 2:
-        return where(whole(out) == 0, 0, whole(g / out) * input)
+        length = whole(out)
+        return whole(g) * where(length == 0, 0, input / length)
     magnitude = abs(input)
     if p < 1:
         powers = where(input == 0, 0, magnitude ** (p - 1))
@@ -180,10 +182,7 @@ def vector_norm(
     """
     dims = many_dims("linalg_vector_norm", x, dim, keepdim)
     if isinstance(ord, (str, Tensor)) or not hasattr(ord, "__float__"):
-        raise TypeError(
-            "linalg_vector_norm(): argument 'ord' (position 2) must be Number, not "
-            f"{type(ord).__name__}"
-        )
+        raise wrong_argument("linalg_vector_norm", "ord", 2, "Number", ord)
     if dtype is not None and dtype is not x._type.dtype:
         x = cast.function(x, array_dtype(dtype))
     if x._type.dtype.category < 2:
@@ -197,7 +196,10 @@ def vector_norm(
 
 
 def _matrix_norm(*args: Any, **kwargs: Any) -> Tensor:
-    return FUNCTIONS["linalg"]["matrix_norm"](*args, **kwargs)
+    from .matrix_norms import matrix_norm  # which is made of this file's norms
+
+    found: Tensor = matrix_norm(*args, **kwargs)
+    return found
 
 
 @composite

@@ -57,107 +57,105 @@ def constant_pad_nd(xp: Any, input: Array, pad: Any, value: Any = 0) -> Array:
 constant_pad_nd.vjp(input=lambda g, pad: constant_pad_nd(g, tuple([-n for n in pad])))
 
 
-def _edges(mode: str, before: Any, n: int, a: int, b: int) -> list[tuple[Any, Any]]:
-    """For one dimension of a padded array, the places of the two borders and of what they repeat.
-
-    ``n`` is the size without the borders ``a`` and ``b``.
-    """
-    found = []
-    end = a + n
-
-    def span(start: int, stop: int, step: int = 1) -> Any:
-        return (*before, slice(start, stop if stop >= 0 else None, step))
-
-    if a:
-        source = span(2 * a, a, -1) if mode == "reflect" else span(end - a, end)
-        found.append((span(0, a), source))
-    if b:
-        source = span(end - 2, end - 2 - b, -1) if mode == "reflect" else span(a, a + b)
-        found.append((span(end, end + b), source))
-    return found
-
-
-def _clipped(n: int, a: int, b: int) -> list[tuple[slice, slice]]:
-    """For a dimension of ``n`` elements, the parts of the result of replicating and what they are
-    of: the middle, and the two ends, which repeat the outermost element."""
+def _parts(mode: str, n: int, a: int, b: int) -> list[tuple[slice, slice]]:
+    """For a dimension of ``n`` elements, the parts of the result and what they are taken of: the
+    middle; and the two borders, where the outermost element is repeated, or the inside mirrored."""
     m = n + a + b
     first, last = min(max(a, 0), m), min(max(n + a, 0), m)
     parts = [(slice(first, last), slice(first - a, last - a))] if first < last else []
-    parts += [(slice(0, first), slice(0, 1))] if first else []
-    return [*parts, (slice(last, m), slice(n - 1, n))] if last < m else parts
-
-
-def _replicated(xp: Any, input: Array, pad: Any) -> Array:
-    for dim, (a, b) in enumerate(_amounts(pad, input.ndim)):
-        if a or b:
-            n, before = input.shape[dim], (slice(None),) * dim
-            shape = (*input.shape[:dim], n + a + b, *input.shape[dim + 1 :])
-            made = xp.empty(shape, input.dtype)
-            for part, source in _clipped(n, a, b):
-                made[(*before, part)] = input[(*before, source)]
-            input = made
-    return input
-
-
-def _replicated_back(xp: Any, input: Array, pad: Any, shape: Any) -> Array:
-    for dim, (a, b) in enumerate(_amounts(pad, len(shape))):
-        if a or b:
-            n, before = shape[dim], (slice(None),) * dim
-            made = xp.zeros((*input.shape[:dim], n, *input.shape[dim + 1 :]), input.dtype)
-            for part, source in _clipped(n, a, b):
-                share = input[(*before, part)]
-                if part.stop - part.start != source.stop - source.start:
-                    share = xp.add.reduce(share, axis=dim, keepdims=True)
-                made[(*before, source)] += share
-            input = made
-    return input
+    if mode == "replicate":
+        borders = [(slice(0, first), slice(0, 1)), (slice(last, m), slice(n - 1, n))]
+    else:
+        start = 2 * (n - 1) - (last - a)
+        stop = start - (m - last)
+        borders = [
+            (slice(0, first), slice(first, 0, -1)),
+            (slice(last, m), slice(start, stop if stop >= 0 else None, -1)),
+        ]
+    return parts + [(part, source) for part, source in borders if part.start < part.stop]
 
 
 def _bordered(mode: str) -> Any:
     def forward(xp: Any, input: Array, pad: Any) -> Array:
-        amounts = _amounts(pad, input.ndim)
-        input = _cropped(input, amounts)
-        grown = [(max(a, 0), max(b, 0)) for a, b in amounts]
-        shape = [n + a + b for n, (a, b) in zip(input.shape, grown, strict=True)]
-        made = xp.empty(tuple(shape), input.dtype)
-        inside = [slice(a, a + n) for n, (a, b) in zip(input.shape, grown, strict=True)]
-        made[tuple(inside)] = input
-        for dim, (a, b) in enumerate(grown):
-            # What is after `dim` is not filled yet, what is before it is.
-            for border, source in _edges(mode, (slice(None),) * dim, input.shape[dim], a, b):
-                made[(*border, *inside[dim + 1 :])] = made[(*source, *inside[dim + 1 :])]
-        return made
+        for dim, (a, b) in enumerate(_amounts(pad, input.ndim)):
+            if a or b:
+                n, before = input.shape[dim], (slice(None),) * dim
+                shape = (*input.shape[:dim], n + a + b, *input.shape[dim + 1 :])
+                made = xp.empty(shape, input.dtype)
+                for part, source in _parts(mode, n, a, b):
+                    made[(*before, part)] = input[(*before, source)]
+                input = made
+        return input
 
     return forward
 
 
 def _folded_back(mode: str) -> Any:
     def forward(xp: Any, input: Array, pad: Any, shape: Any) -> Array:
-        amounts = _amounts(pad, len(shape))
-        grown = [(max(a, 0), max(b, 0)) for a, b in amounts]
-        sizes = [n + min(a, 0) + min(b, 0) for n, (a, b) in zip(shape, amounts, strict=True)]
-        inside = [slice(a, a + n) for n, (a, b) in zip(sizes, grown, strict=True)]
-        work = input.copy()
-        for dim in reversed(range(len(shape))):
-            a, b = grown[dim]
-            for border, source in _edges(mode, (slice(None),) * dim, sizes[dim], a, b):
-                work[(*source, *inside[dim + 1 :])] += work[(*border, *inside[dim + 1 :])]
-        work = work[tuple(inside)]
-        whole = xp.zeros(shape, input.dtype)
-        _cropped(whole, amounts)[...] = work
-        return whole
+        for dim, (a, b) in enumerate(_amounts(pad, len(shape))):
+            if a or b:
+                n, before = shape[dim], (slice(None),) * dim
+                made = xp.zeros((*input.shape[:dim], n, *input.shape[dim + 1 :]), input.dtype)
+                for part, source in _parts(mode, n, a, b):
+                    share = input[(*before, part)]
+                    if mode == "replicate" and share.shape[dim] != source.stop - source.start:
+                        share = xp.add.reduce(share, axis=dim, keepdims=True)
+                    made[(*before, source)] += share
+                input = made
+        return input
 
     return forward
+
+
+def _rings(n: int, a: int, b: int) -> list[tuple[slice, slice]]:
+    """For a dimension of size ``n`` without its borders ``a`` and ``b``, the places of the borders
+    in the result, and of what they repeat there."""
+    end = a + n
+    found = [(slice(0, a), slice(end - a, end))] if a else []
+    return [*found, (slice(end, end + b), slice(a, a + b))] if b else found
+
+
+def _circular(xp: Any, input: Array, pad: Any) -> Array:
+    amounts = _amounts(pad, input.ndim)
+    input = _cropped(input, amounts)
+    for dim, (a, b) in enumerate(amounts):
+        a, b = max(a, 0), max(b, 0)
+        if a or b:
+            n, before = input.shape[dim], (slice(None),) * dim
+            made = xp.empty((*input.shape[:dim], n + a + b, *input.shape[dim + 1 :]), input.dtype)
+            made[(*before, slice(a, a + n))] = input
+            for border, source in _rings(n, a, b):
+                made[(*before, border)] = made[(*before, source)]
+            input = made
+    return input
+
+
+def _circular_back(xp: Any, input: Array, pad: Any, shape: Any) -> Array:
+    amounts = _amounts(pad, len(shape))
+    for dim, (a, b) in enumerate(amounts):
+        n, before = shape[dim] + min(a, 0) + min(b, 0), (slice(None),) * dim
+        a, b = max(a, 0), max(b, 0)
+        if a or b:
+            work = input[(*before, slice(a, a + n))].copy()
+            for border, source in _rings(n, a, b):
+                inside = slice(source.start - a, source.stop - a)
+                work[(*before, inside)] += input[(*before, border)]
+            input = work
+    if all(a >= 0 and b >= 0 for a, b in amounts):
+        return input
+    whole = xp.zeros(shape, input.dtype)
+    _cropped(whole, amounts)[...] = input
+    return whole
 
 
 def _border_op(mode: str, dims: int) -> Any:
     titles = {"reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}
     title = titles[mode]
     node = f"{title}{dims}DBackward0"
-    clips = mode == "replicate"
-    padded = op(_replicated if clips else _bordered(mode), name=f"_{mode}_pad{dims}d", node=node, function=False,
-                method=False)  # fmt: skip
-    back = op(_replicated_back if clips else _folded_back(mode), name=f"_{mode}_pad{dims}d_backward",
+    forward = _circular if mode == "circular" else _bordered(mode)
+    backward = _circular_back if mode == "circular" else _folded_back(mode)
+    padded = op(forward, name=f"_{mode}_pad{dims}d", node=node, function=False, method=False)
+    back = op(backward, name=f"_{mode}_pad{dims}d_backward",
               node=f"{title}{dims}DBackwardBackward0", function=False, method=False)  # fmt: skip
     padded.vjp(input=lambda g, pad, input_shape: back(g, pad, input_shape))
     back.vjp(input=lambda g, pad: padded(g, pad))

@@ -17,6 +17,7 @@ from ._along import check_tensor
 from ._errors import refuse_dtype
 from ._op import Array, composite, op
 from .rounding import absolute, sign
+from .views import squeeze, unsqueeze
 from .windows import (
     bordered,
     per_dim,
@@ -258,7 +259,7 @@ _to_taps.vjp(
 
 def _max_op(dims: int) -> Any:
     made = op(
-        _max_forward, name=f"_max_pool{dims}d", node=f"MaxPool{max(dims, 2)}DWithIndicesBackward0",
+        _max_forward, name=f"_max_pool{dims}d", node=f"MaxPool{dims}DWithIndicesBackward0",
         outputs=("out", "code"), function=False, method=False,
     )  # fmt: skip
     made.vjp(
@@ -269,7 +270,7 @@ def _max_op(dims: int) -> Any:
     return made
 
 
-_MAX = {dims: _max_op(dims) for dims in (1, 2, 3)}
+_MAX = {dims: _max_op(dims) for dims in (2, 3)}
 
 
 @op(name="_max_pool_indices", function=False, method=False)
@@ -300,11 +301,17 @@ def _max_pool(
     )
     if not return_indices and not (mode.grad and input.requires_grad):
         return _max_pool_values.function(input, kernel, stride, padding, dilation, count)
-    out, code = _MAX[dims].function(input, kernel, stride, padding, dilation, count)
+    if dims == 1:  # as in PyTorch, of one row
+        kernel, stride, dilation, count = ((1, *n) for n in (kernel, stride, dilation, count))
+        input, padding = unsqueeze.function(input, -2), (0, *padding)
+    out, code = _MAX[max(dims, 2)].function(input, kernel, stride, padding, dilation, count)
+    if dims == 1:
+        out = squeeze(out, -2)
     if not return_indices:
         return out
-    size = input._array.shape[-dims:]
-    return out, _indices.function(code, size, kernel, stride, padding, dilation)
+    size = input._array.shape[-max(dims, 2) :]
+    indices = _indices.function(code, size, kernel, stride, padding, dilation)
+    return out, squeeze(indices, -2) if dims == 1 else indices
 
 
 # --- the mean -------------------------------------------------------------------------------------
@@ -373,7 +380,7 @@ def _avg_backward(
 
 
 def _avg_op(dims: int) -> Any:
-    title = f"AvgPool{max(dims, 2)}D"
+    title = f"AvgPool{dims}D"
     made = op(_avg_forward, name=f"_avg_pool{dims}d", node=f"{title}Backward0", function=False,
               method=False)  # fmt: skip
     back = op(_avg_backward, name=f"_avg_pool{dims}d_backward", node=f"{title}BackwardBackward0",
@@ -393,7 +400,7 @@ def _avg_op(dims: int) -> Any:
     return made
 
 
-_AVG = {dims: _avg_op(dims) for dims in (1, 2, 3)}
+_AVG = {dims: _avg_op(dims) for dims in (2, 3)}
 
 
 def _avg_pool(
@@ -405,10 +412,13 @@ def _avg_pool(
     )
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
-    found: Tensor = _AVG[dims].function(
+    if dims == 1:
+        kernel, stride, count = ((1, *n) for n in (kernel, stride, count))
+        input, padding = unsqueeze.function(input, -2), (0, *padding)
+    found: Tensor = _AVG[max(dims, 2)].function(
         input, kernel, stride, padding, count, count_include_pad, divisor_override
     )
-    return found
+    return squeeze(found, -2) if dims == 1 else found
 
 
 # --- the public functions -------------------------------------------------------------------------
@@ -496,7 +506,7 @@ def _declare_avg(dims: int) -> None:
     """
     public.__name__ = public.__qualname__ = name
     spaces = ("", "nn.functional") if dims == 1 else ("nn.functional",)
-    composite(public, method=False, out=False, namespaces=spaces)
+    composite(public, method=False, out=dims > 1, namespaces=spaces)
 
 
 def _declare_lp(dims: int) -> None:
@@ -509,7 +519,7 @@ def _declare_lp(dims: int) -> None:
         kernel = per_dim(name, "kernel_size", kernel_size, dims)
         mean = _avg_pool(name, dims, input**norm_type, kernel, stride, 0, ceil_mode, True, None)
         total = sign.function(mean) * absolute.function(mean) * prod(kernel)
-        found: Tensor = total ** (1.0 / norm_type)
+        found: Tensor = pow(total, 1.0 / norm_type)
         return found
 
     pool.__doc__ = f"""The p-norm of each window over the last {dims} dimension(s).

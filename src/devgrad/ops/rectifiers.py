@@ -12,6 +12,7 @@ from ..device import draws, placed
 from ._errors import refuse_dtype
 from ._functional import FUNCTIONAL, functional, in_wide
 from ._op import FUNCTIONS, Array, composite, op
+from .arithmetic import mul
 from .comparison import masked, where
 from .elementwise import relu as _relu
 
@@ -134,15 +135,6 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     return result
 
 
-@op(node="RreluWithNoiseBackward0", function=False, method=False)
-def rrelu_with_noise(xp: Any, input: Array, noise: Array) -> Array:
-    """``input`` times its slopes, which were drawn before."""
-    return input * noise
-
-
-rrelu_with_noise.vjp(input=lambda g, noise: g * noise)
-
-
 def _slopes(input: Tensor, lower: float, upper: float, generator: Any) -> Tensor:
     """One where ``input`` is positive, a random slope for each other element."""
     kind, array = input._type, input._array
@@ -174,11 +166,8 @@ def rrelu(
         raise RuntimeError("Lower bound should be less than or equal to the upper bound")
     refuse_dtype(input._array, "biuc", "leaky_relu")
     if training:
-        noise = _slopes(input, lower, upper, generator)
-        result: Tensor = rrelu_with_noise.function(input, noise)
-        return result
-    slope = (lower + upper) / 2
-    result = _rrelu.function(input, slope)
+        return mul.function(input, _slopes(input, lower, upper, generator))
+    result: Tensor = _rrelu.function(input, (lower + upper) / 2)
     return result
 
 

@@ -17,6 +17,7 @@ from ._along import (
     one_dim,
     reshaped,
 )
+from ._arguments import as_dtype
 from ._formula import cast, conj, expand_to
 from ._inplace import write_into
 from ._op import Array, Ints, composite, op
@@ -119,9 +120,9 @@ def sum(
     if out is not None:
         return write_into("sum", sum, out, (input, dim, keepdim), {"dtype": dtype})
     if dim is None and keepdim is False:
-        return sum_all.function(input, None if dtype is None else dtype.array_dtype)
+        return sum_all.function(input, array_dtype(dtype))
     dims = many_dims("sum", input, dim, keepdim)
-    return sum_dim.function(input, dims, keepdim, None if dtype is None else dtype.array_dtype)
+    return sum_dim.function(input, dims, keepdim, array_dtype(dtype))
 
 
 def _mean(xp: Any, x: Any, axis: Any, keepdim: bool, dtype: Any) -> Any:
@@ -182,7 +183,7 @@ def mean(
     if out is not None:
         return write_into("mean", mean, out, (input, dim, keepdim), {"dtype": dtype})
     check_tensor("mean", input)
-    found = input._type.dtype if dtype is None else dtype
+    found = input._type.dtype if dtype is None else as_dtype(dtype)
     if found.category < 2:
         raise RuntimeError(
             f"mean(): could not infer output dtype. {'Input' if dtype is None else 'Optional'} "
@@ -190,7 +191,7 @@ def mean(
             f"{found.title}. Convert it first, x.float().mean()"
         )
     if dim is None and keepdim is False:
-        return mean_all.function(input, None if dtype is None else dtype.array_dtype)
+        return mean_all.function(input, array_dtype(dtype))
     return mean_dim.function(
         input, many_dims("mean", input, dim, keepdim), keepdim, array_dtype(dtype)
     )

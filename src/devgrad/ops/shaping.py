@@ -7,10 +7,11 @@ import warnings
 from typing import Any
 
 from .._tensor import Tensor, wrap
-from ..device import resolve
+from ..device import Device, DType, resolve
 from ._formula import sum_to
 from ._layout import as_dim, as_dims, ints
-from ._op import Array, Arrays, Ints, Number, composite, op
+from ._op import Array, Arrays, Ints, composite, op
+from ._promotion import checked_tensors
 from .joining import stack
 from .pieces import diagonal, slice_
 from .views import expand, reshape, unsqueeze, view
@@ -283,8 +284,8 @@ int64 = resolve("cpu").xp.dtype("int64")
 
 def _triangle(name: str) -> Any:
     def indices(
-        row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None,
-        layout: Any = None,
+        row: int, col: int, offset: int = 0, *, dtype: DType | None = None,
+        device: Device | str | int | None = None, layout: Any = None,
     ) -> Tensor:  # fmt: skip
         if row < 0 or col < 0:
             which, n = ("row", row) if row < 0 else ("col", col)

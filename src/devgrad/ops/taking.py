@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from .._tensor import Tensor
-from ._along import _wrapped, reshaped
+from ._along import reshaped
 from ._errors import broadcast_mismatch
 from ._formula import expand_to
+from ._layout import as_dim
 from ._op import Array, composite, op
 from .indexing import FILLED_VIEWS
 from .pieces import diagonal
-from .scatter import gather, title_of
+from .rows import title_of
+from .scatter import gather
 
 __all__: list[str] = []
 
@@ -130,7 +132,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
             "torch.take_along_dim(): input and indices should have the same number of dimensions, "
             f"but got {len(mine)} dimensions for input, and {len(theirs)} dimensions for indices"
         )
-    dim = _wrapped(dim, len(mine))
+    dim = as_dim(dim, len(mine))
     one = (1,)
     phrase = broadcast_mismatch(
         mine[:dim] + one + mine[dim + 1 :], theirs[:dim] + one + theirs[dim + 1 :]

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from math import prod
 from typing import Any
 
+from ._arguments import as_int, as_ints, wrong_argument
 from ._layout import strides_of
 from ._op import Array
 
@@ -38,12 +39,10 @@ def per_dim(name: str, argument: str, value: Any, dims: int) -> tuple[int, ...]:
                 f"{name}: {argument} must either be a single int, or a tuple of "
                 f"{('one', 'two', 'three')[dims - 1]} ints, not {tuple(value)}"
             )
-        return tuple([int(v.__index__()) for v in value])
+        return as_ints(argument, value, name)
     if not hasattr(value, "__index__"):
-        raise TypeError(
-            f"{name}(): argument '{argument}' must be tuple of ints, not {type(value).__name__}"
-        )
-    return (int(value.__index__()),) * dims
+        raise wrong_argument(name, argument, None, "tuple of ints", value)
+    return (as_int(argument, value, name),) * dims
 
 
 def window_count(size: int, kernel: int, stride: int, dilation: int) -> int:

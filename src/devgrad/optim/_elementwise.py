@@ -14,7 +14,7 @@ from typing import Any
 
 from .._tensor import Tensor, wrap
 from ..autograd._provenance import user_line
-from ..device import CPU, get_default_dtype
+from ..device import CPU, get_default_dtype, when_several
 from .optimizer import Optimizer, evaluated, number
 
 __all__ = ["Elementwise", "slope"]
@@ -237,3 +237,11 @@ class _Pieces:
 
     def _as_real(self, flat: Any) -> Any:
         return flat if self.parts == 1 else flat.view(self.a.dtype)
+
+
+@when_several
+def _guard() -> None:
+    """Let parameters be updated with their own device current, where there are several GPUs."""
+    from ..ops._several import guard_methods
+
+    guard_methods(_Pieces, ("__init__", "update"))

@@ -1,7 +1,7 @@
 """Memory for time: compute again in the backward pass what the forward pass did not keep.
 
-`checkpoint` runs a function as usual, and the graph of it is recorded as usual. Then each node of
-that graph gives up what it saved for its derivative, and gets a `_Kept` in its place. When the
+`checkpoint` runs a function as usual, and the graph of it is recorded as usual. Then each node that
+was made gives up what it saved for its derivative, and gets a `_Kept` in its place. When the
 backward pass comes to one of them and unpacks it, the function is run a second time, on the same
 arguments and the same random numbers; that makes the same nodes once more, in the same order, and
 what they save is handed to the first ones. So a graph with checkpoints is an ordinary graph:
@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._random import fork_rng, get_rng_state, set_rng_state
+from .._random import cuda_generator, fork_rng, get_rng_state, set_rng_state
 from .._tensor import Size, Tensor, wrap
 from ..autograd import backward
 from ..autograd._graph import Edge, Node, OutputEdge, Released, next_rank
-from ..autograd._modes import enable_grad, is_grad_enabled, no_grad
+from ..autograd._modes import enable_grad, is_grad_enabled, mode, no_grad
 from ..autograd._provenance import line_of, user_line
-from ..autograd._walk import kept_arrays, nodes_from
+from ..autograd._walk import kept_arrays
+from ..autograd.graph import _set_recorder
 from ..device import dtype_of_array, get_default_device, set_default_device, user_stacklevel
 
 __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn",
@@ -85,13 +86,11 @@ def checkpoint(
         determinism_check: ``"default"`` compares shape, dtype and device of what the two runs
             saved; ``"none"`` does not.
         debug: list the operations of both runs, with their lines, in the message of an error.
-        early_stop: whether the second run may have saved more than the first. (It is always run
-            to its end.)
+        early_stop: end the second run as soon as all that is needed has been computed.
         preserve_rng_state: give the second run the random numbers of the first.
 
     Returns:
-        What ``function`` returns. Tensors in tuples, lists, dicts and dataclasses are found; of
-        those that leave it otherwise, the graph keeps what it saved.
+        What ``function`` returns.
 
     Raises:
         CheckpointError: in the backward pass, if the second run differs from the first.
@@ -104,7 +103,7 @@ def checkpoint(
     >>> y = checkpoint(lambda x: x.exp().sin(), x, use_reentrant=False)
     >>> y.sum().backward()
     >>> x.grad
-    tensor([-0.1275, -2.4783])
+    tensor([-0.1283, -2.4784])
     """
     if use_reentrant is None:
         warnings.warn(
@@ -139,10 +138,10 @@ def checkpoint(
     if _settings["early_stop"] is not None:
         early_stop = _settings["early_stop"]
     run = _Run(function, args, kwargs, preserve_rng_state, second_context)
-    start = next_rank()
-    with first_context:
+    recorder = _Recorder()
+    with recorder, first_context:
         result = function(*args, **kwargs)
-    _Region(run, _region_nodes(result, start), determinism_check == "default", debug, early_stop)
+    _Region(run, recorder, determinism_check == "default", debug, early_stop)
     return result
 
 
@@ -174,7 +173,7 @@ def checkpoint_sequential(
     ...     [devgrad.exp, devgrad.sin, devgrad.sum], 2, x, use_reentrant=False
     ... ).backward()
     >>> x.grad
-    tensor([-0.1275, -2.4783])
+    tensor([-0.1283, -2.4784])
     """
     if use_reentrant is None:
         warnings.warn(
@@ -261,6 +260,10 @@ class _Run:
         self.args = [_Argument(x) if isinstance(x, Tensor) else x for x in args]
         self.kwargs = {k: _Argument(x) if isinstance(x, Tensor) else x for k, x in kwargs.items()}
         self.random = get_rng_state() if preserve_rng_state else None
+        # Of the devices that the arguments are on, as in PyTorch.
+        on_cuda = [x.device.index or 0 for x in (*args, *kwargs.values())
+                   if isinstance(x, Tensor) and x.is_cuda]  # fmt: skip
+        self.cuda_random = {i: cuda_generator(i).get_state() for i in on_cuda}
         self.device = get_default_device()
         self.context = context or contextlib.nullcontext()
         self.line = user_line()
@@ -274,9 +277,12 @@ class _Run:
     def again(self, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Call the function, recorded."""
         device = get_default_device()
-        with fork_rng(enabled=self.random is not None), enable_grad(), self.context:
+        kept = fork_rng(list(self.cuda_random), self.random is not None)
+        with kept, enable_grad(), self.context:
             if self.random is not None:
                 set_rng_state(self.random)
+                for index, state in self.cuda_random.items():
+                    cuda_generator(index).set_state(state)
             try:
                 set_default_device(self.device)
                 return self.function(*args, **kwargs)
@@ -284,23 +290,47 @@ class _Run:
                 set_default_device(device)
 
 
-def _tensors_in(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (tuple, list, set)):
-        for x in value:
-            yield from _tensors_in(x)
-    elif isinstance(value, dict):
-        yield from _tensors_in(list(value.values()))
-    elif hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
-        yield from _tensors_in(vars(value))
+class _Stop(BaseException):
+    """Ends a second run that has computed what is needed."""
 
 
-def _region_nodes(result: Any, start: int) -> list[Node]:
-    """The nodes of ``result`` that were made since ``start`` and save arrays, oldest first."""
-    edges = [x._own_edge() for x in _tensors_in(result)]
-    nodes = nodes_from(edges, lambda node: node.rank < start)
-    return [n for n in nodes if n.releases and n.saved and n.saved.__class__ is not Released]
+class _Recorder:
+    """Within its block, is told of each node that is made.
+
+    Attributes:
+        nodes: weak references to those that save arrays. One may go before the block ends.
+        arrays: how many they saved.
+        start: nodes of a smaller rank were made within the block.
+        found: the nodes themselves, if they are to be ``held``.
+        enough: how many end the block, by `_Stop`; None if none do.
+    """
+
+    def __init__(self, held: bool = False, enough: int | None = None) -> None:
+        self.nodes: list[Callable[[], Node | None]] = []
+        self.arrays = 0
+        self.start = next_rank()
+        self.held, self.enough = held, enough
+        self.found: list[Node] = []
+
+    def __enter__(self) -> None:
+        self._before = mode.recorder
+        _set_recorder(self)
+
+    def __exit__(self, *exc: object) -> None:
+        _set_recorder(self._before)
+
+    def made(self, node: Node) -> None:
+        """Called with each node."""
+        if isinstance(self._before, _Recorder):
+            self._before.made(node)  # of a checkpoint within a checkpoint
+        if not (node.releases and node.saved):
+            return
+        self.nodes.append(weakref.ref(node))
+        self.arrays += len(list(kept_arrays(node.saved)))
+        if self.held:
+            self.found.append(node)
+        if len(self.nodes) == self.enough:
+            raise _Stop
 
 
 class _Kept:
@@ -335,28 +365,34 @@ class _Region:
     """
 
     def __init__(
-        self, run: _Run, nodes: list[Node], compare: bool, debug: bool, early_stop: bool
+        self, run: _Run, first: _Recorder, compare: bool, debug: bool, early_stop: bool
     ) -> None:
         self.run = run
         self.compare, self.debug, self.early_stop = compare, debug, early_stop
-        self.records = [_Record(node) for node in nodes]
-        self.outside = [
-            _Seen.of(*entry[:2]) for node in nodes for entry in self._from_outside(node)
-        ]
+        self.arrays = first.arrays
+        self.records: list[_Record | None] = []  # None for a node that is gone, or has run already
         self.kept: list[Callable[[], _Kept | None]] = []
-        self.last: Callable[[], _Kept | None] = lambda: None
-        for node in nodes:
+        self.last: Callable[[], _Kept | None] = _nothing
+        self.outside: list[_Seen] = []
+        for reference in first.nodes:
+            node = reference()
+            if node is None or node.saved.__class__ is Released:
+                self.records.append(None)
+                self.kept.append(_nothing)
+                continue
+            self.records.append(_Record(node))
+            self.outside += [_Seen.of(*e[:2]) for e in self._from_outside(node, first.start)]
             kept = _Kept(self)
             self.kept.append(weakref.ref(kept))
             node.saved = kept
 
     @staticmethod
-    def _from_outside(node: Node) -> Iterator[tuple[Any, list[Any], int]]:
+    def _from_outside(node: Node, start: int) -> Iterator[tuple[Any, list[Any], int]]:
         # Leaves, and what was computed before: the second run reads them as they are then.
         names = getattr(getattr(node, "op", None), "saved_names", ())
         for name, entry in zip(names, node.saved if node.saved.__class__ is tuple else ()):
             edge = node.edge_of(name)
-            if edge is not None and edge.rank > 0:
+            if edge is not None and edge.rank > start:
                 yield from kept_arrays((entry,))
 
     def values_of(self, kept: _Kept) -> Any:
@@ -379,64 +415,66 @@ class _Region:
         args, kwargs = self.run.arguments()
         for seen in self.outside:
             seen.check()
-        start = next_rank()
-        nodes = _region_nodes(self.run.again(args, kwargs), start)
-        self._check(nodes)
-        for reference, node in zip(self.kept, nodes):
+        second = _Recorder(held=True, enough=len(self.kept) if self.early_stop else None)
+        with second, contextlib.suppress(_Stop):
+            self.run.again(args, kwargs)
+        self._check(second)
+        for reference, node in zip(self.kept, second.found):
             kept = reference()
             if kept is not None:
                 kept.values = node.saved
 
-    def _check(self, nodes: list[Node]) -> None:
-        found = [_Record(node) for node in nodes]
-        before = sum(len(r.arrays) for r in self.records)
-        after = sum(len(r.arrays) for r in found)
-        if len(found) > len(self.records) and not self.early_stop:
+    def _check(self, second: _Recorder) -> None:
+        if len(second.found) > len(self.kept):
             raise self._error(
                 "trying to save more tensors during recomputation than during the original "
                 "forward pass.\n",
-                found,
+                second,
             )
-        if len(found) < len(self.records) or (before != after and not self.early_stop):
+        if len(second.found) < len(self.kept) or second.arrays != self.arrays:
             raise self._error(
                 "A different number of tensors was saved during the original forward and "
-                f"recomputation.\nNumber of tensors saved during forward: {before}\n"
-                f"Number of tensors saved during recomputation: {after}.\n",
-                found,
+                f"recomputation.\nNumber of tensors saved during forward: {self.arrays}\n"
+                f"Number of tensors saved during recomputation: {second.arrays}.\n",
+                second,
             )
         different, position = "", 0
-        for first, second in zip(self.records, found):
-            if first.arrays != second.arrays:
-                for a, b in zip(first.arrays, second.arrays):
-                    if a != b:
-                        different += (
-                            f"tensor at position {position}:\nsaved metadata: {a}\n"
-                            f"recomputed metadata: {b}\n(saved by {first.what}; recomputed by "
-                            f"{second.what})\n"
-                        )
-                if len(first.arrays) != len(second.arrays):
-                    different += f"{first.what} has become {second.what}\n"
-            position += len(first.arrays)
-        if different and self.compare:
+        for first, node in zip(self.records, second.found) if self.compare else ():
+            found = _Record(node)
+            for a, b in zip(first.arrays, found.arrays) if first is not None else ():
+                if a != b:
+                    assert first is not None
+                    different += (
+                        f"tensor at position {position}:\nsaved metadata: {a}\n"
+                        f"recomputed metadata: {b}\n(saved by {first.what}; recomputed by "
+                        f"{found.what})\n"
+                    )
+                position += 1
+        if different:
             raise self._error(
                 "Recomputed values for the following tensors have different metadata than during "
                 f"the forward pass.\n{different}.\n",
-                found,
+                second,
             )
 
-    def _error(self, phrase: str, found: list[_Record]) -> CheckpointError:
+    def _error(self, phrase: str, second: _Recorder) -> CheckpointError:
         text = f"torch.utils.checkpoint: {phrase}The function that was called at "
         text += f"{line_of(self.run.line)} must do the same both times: "
         text += "look for what depends on something else than its arguments.\n"
         if not self.debug:
             text += "Tip: checkpoint(..., debug=True) lists the operations of both runs."
-        else:
-            for title, records in (
-                ("the original forward", self.records), ("recomputation", found)
-            ):  # fmt: skip
-                listed = "\n".join(r.what for r in records)
-                text += f"\nOperations executed during {title}:\n\n{listed}\n"
+            return CheckpointError(text)
+        for title, records in (
+            ("the original forward", self.records),
+            ("recomputation", [_Record(node) for node in second.found]),
+        ):
+            listed = "\n".join(r.what for r in records if r is not None)
+            text += f"\nOperations executed during {title}:\n\n{listed}\n"
         return CheckpointError(text)
+
+
+def _nothing() -> None:
+    """Stands for a weak reference whose object is gone."""
 
 
 # --- the reentrant way ----------------------------------------------------------------------------

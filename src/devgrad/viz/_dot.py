@@ -31,7 +31,7 @@ def dot_of(traced: Trace, direction: str | None) -> str:
             f'fillcolor="{style.fill}", color="{style.stroke}"{dashes}];'
         )
     for operator in traced.operators:
-        style = STYLES["folded" if operator.count > 1 else "operator"]
+        style = STYLES["folded" if operator.folded else "operator"]
         place = operator.place
         about = "" if place is None else f"{place.short}: {place.text}"
         lines.append(

@@ -27,7 +27,7 @@ _FEW = 6  # operators, up to which results without a name are drawn too
 
 
 class Drawing:
-    """A picture of a graph. In a notebook it shows itself; see `draw_graph`.
+    """A picture of a graph. In a notebook it shows itself; printed, it is a tree. See `draw_graph`.
 
     It shows the graph and the gradients as they were when it was made.
     """
@@ -128,7 +128,8 @@ def draw_graph(
         params: names for tensors: a dict, pairs of a name and a tensor, or a module. Further
             names are those of the caller's variables, and those in the lines that computed.
         fold: ``"line"`` puts the operators of a line of code into one box, ``"module"`` those of
-            a call of a function or a module's method; None does not; by default large graphs are.
+            a module (by whose parameters they take) or of a call of a function; None does not;
+            by default large graphs are folded.
         results: whether results without a name are drawn; by default in small graphs.
         direction: ``"right"`` or ``"down"``; by default as it fits.
 

@@ -42,7 +42,8 @@ def draw_scene(scene: Scene, axes: Any) -> None:
     axes.set_aspect("equal")
     axes.axis("off")
     for route in scene.routes:
-        points, codes = [], []
+        points: list[Any] = []
+        codes: list[Any] = []
         for piece in segments(route, scene.rightward):
             if not points:
                 points.append(piece[0])
@@ -51,12 +52,16 @@ def draw_scene(scene: Scene, axes: Any) -> None:
             codes += [Path.LINETO if len(piece) == 2 else Path.CURVE4] * (len(piece) - 1)
         axes.add_patch(PathPatch(Path(points, codes), fill=False, edgecolor=LINE, linewidth=1))
         x, y = route.points[-1]
-        back = [(x - 6, y - 3), (x - 6, y + 3)] if scene.rightward else [(x - 3, y - 6), (x + 3, y - 6)]
+        back = (
+            [(x - 6, y - 3), (x - 6, y + 3)]
+            if scene.rightward
+            else [(x - 3, y - 6), (x + 3, y - 6)]
+        )
         axes.add_patch(Polygon([(x, y), *back], facecolor=LINE, edgecolor="none"))
 
     def patch(shape: Shape) -> Any:
         style = shape.style
-        look = dict(
+        look: dict[str, Any] = dict(
             facecolor=style.fill, edgecolor=style.stroke, linewidth=style.width,
             linestyle=(0, (3, 2)) if style.dashed else "solid",
         )  # fmt: skip

@@ -218,9 +218,7 @@ class _Drawing:
         self.x = [0.0] * len(self.layer)
         distances = []
         for row in self.rows:
-            apart = [
-                (self.sizes[a][0] + self.sizes[b][0]) / 2 + gap for a, b in zip(row, row[1:])
-            ]
+            apart = [(self.sizes[a][0] + self.sizes[b][0]) / 2 + gap for a, b in zip(row, row[1:])]
             distances.append(apart)
             at = 0.0
             for v, d in zip(row, [*apart, 0.0]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from .._tensor import Tensor
@@ -21,17 +21,19 @@ class Names:
     """
 
     def __init__(self, given: Any = None, frame: FrameType | None = None) -> None:
-        self.namespace: dict[str, Any] = {}
+        self._frame = frame
         self._by_edge: dict[tuple[int, int], str] = {}
         self._by_array: dict[int, str] = {}
         self._tensors: dict[tuple[int, int], Tensor] = {}
+        self.modules: dict[str, str] = {}  # what stands before a parameter's name -> its class
+        self._enter_modules("", given)
         for name, tensor in _pairs(given):
             self._enter(name, tensor)
         if frame is not None:
-            self.namespace = {**frame.f_globals, **frame.f_locals}
             for scope in (frame.f_locals, frame.f_globals):
                 for name, value in list(scope.items()):
                     if not name.startswith("_"):
+                        self._enter_modules(name, value)
                         for path, tensor in _tensors(name, value, 2):
                             self._enter(path, tensor)
 
@@ -43,6 +45,12 @@ class Names:
         key = edge.rank, edge.index
         self._by_edge.setdefault(key, name)
         self._tensors.setdefault(key, tensor)
+
+    def _enter_modules(self, name: str, value: Any) -> None:
+        if hasattr(value, "named_modules") and not isinstance(value, type):
+            outer = "" if name == "self" else name
+            for path, module in value.named_modules():
+                self.modules.setdefault(f"{outer}.{path}".strip("."), type(module).__name__)
 
     def of_edge(self, edge: Edge) -> str:
         """The name of the tensor whose gradient goes there; "" if it has none."""
@@ -56,10 +64,21 @@ class Names:
         """The name of a tensor that requires no grad, by its array."""
         return self._by_array.get(id(array), "")
 
-    def look_up(self, path: str) -> Any:
-        """What the caller means by ``w`` or ``self.w``; None if nothing."""
+    def look_up(self, path: str, code: CodeType) -> Any:
+        """What ``w`` or ``self.w`` in this code is, if the caller can know: None otherwise."""
+        frame = self._frame
+        if frame is None:
+            return None
         first, *rest = path.split(".")
-        value = self.namespace.get(first)
+        value = None
+        if code is frame.f_code:
+            value = frame.f_locals.get(first)
+        if (
+            value is None
+            and first in code.co_names
+            and code.co_filename == frame.f_code.co_filename
+        ):
+            value = frame.f_globals.get(first)
         for attribute in rest:
             value = getattr(value, "__dict__", {}).get(attribute)
         return value
@@ -69,7 +88,7 @@ def _pairs(given: Any) -> Iterable[tuple[str, Tensor]]:
     if given is None:
         return ()
     if hasattr(given, "named_parameters"):
-        return given.named_parameters()  # type: ignore[no-any-return]
+        return given.named_parameters()
     pairs: list[Any] = list(given.items() if isinstance(given, Mapping) else given)
     for pair in pairs:
         if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], Tensor)):

@@ -32,7 +32,7 @@ STYLES = {
     "value": Style("#d9e8fa", "#2b6cb0", "non-leaf"),
     "root": Style("#ffdfc2", "#c05a12", "root", width=2.0),
     "operator": Style("#ffffff", "#4a4a4a", "operator"),
-    "folded": Style("#fff8dc", "#7a6a2a", "several operators"),
+    "folded": Style("#fff8dc", "#7a6a2a", "line, function or module"),
 }
 LINE = "#6b6b6b"
 
@@ -128,16 +128,17 @@ def _variable_shape(variable: Variable) -> Shape:
 
 
 def _operator_shape(operator: Operator) -> Shape:
-    folded = operator.count > 1
+    folded = operator.folded
     place = operator.place
     title = operator.title
     if folded:
-        parts = textwrap.wrap(title, 34, break_long_words=True) or [title]
+        parts = textwrap.wrap(title, 40) or [title]
         if len(parts) > 2:
-            parts = [parts[0], parts[1][:32] + "…"]
+            parts = [parts[0], parts[1][:38] + "…"]
         lines = [(part, 9.0, False) for part in parts]
         where = f" · {place.short}" if place is not None else ""
-        lines.append((f"{operator.count} operators{where}", 7.0, False))
+        many = f"{operator.count} operator" + "s" * (operator.count > 1)
+        lines.append((many + where, 7.0, False))
     else:
         lines = [(title, 10.0, False)]
     width, height = _block(lines)
@@ -198,9 +199,7 @@ class _Picture:
             self.things.append(thing)
         return number
 
-    def _edge(
-        self, source: Operator | Variable, target: Operator | Variable, trunk: bool
-    ) -> None:
+    def _edge(self, source: Operator | Variable, target: Operator | Variable, trunk: bool) -> None:
         self.edges.append((self._vertex(source), self._vertex(target)))
         self.strengths.append(8.0 if trunk else 0.2)
 
@@ -250,9 +249,7 @@ def scene_of(traced: Trace, every_result: bool, direction: str | None) -> Scene:
     margin = 12.0
     for shape, (x, y) in zip(shapes, arranged.centers):
         _move(shape, x + margin, y + margin)
-    routes = [
-        Route([(x + margin, y + margin) for x, y in route]) for route in arranged.routes
-    ]
+    routes = [Route([(x + margin, y + margin) for x, y in route]) for route in arranged.routes]
     width = arranged.width + 2 * margin
     legend, notes, legend_width, legend_height = _legend(shapes, picture, max(width, 430.0))
     width = max(width, legend_width)
@@ -292,7 +289,7 @@ def _legend(
         if x > 12.0 and x + needed > width:
             x, y = 12.0, y + 15
         if "↺" not in text:
-            kind = "box" if style.legend.endswith(("operator", "operators")) else "circle"
+            kind = "box" if style in (STYLES["operator"], STYLES["folded"]) else "circle"
             samples.append(Shape(kind, style, x + 5, y, 10, 10))
         else:
             x -= 12

@@ -91,7 +91,9 @@ def _expressions(filename: str, source: str) -> dict[Span, Expression]:
         assigned = targets.get(id(node), ())
         if isinstance(node, ast.BinOp):
             function = _OPERATORS.get(type(node.op))
-            made = Expression(function, (_operand(node.left), _operand(node.right)), False, assigned)
+            made = Expression(
+                function, (_operand(node.left), _operand(node.right)), False, assigned
+            )
         elif isinstance(node, ast.AugAssign):
             function = _OPERATORS.get(type(node.op))
             target = _name(node.target)

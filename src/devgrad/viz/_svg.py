@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from ._scene import LINE, Label, Point, Scene, Shape, segments
+from ._layout import Point
+from ._scene import LINE, Label, Scene, Shape, segments
 
 __all__ = ["svg_of"]
 

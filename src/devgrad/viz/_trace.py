@@ -50,6 +50,7 @@ class Operator:
         title: the node's name without ``Backward0``; of several, what they have in common.
         inputs, outputs: its variables, in the order of the operands.
         count: of how many nodes.
+        folded: whether it stands for a line, a function or a module.
     """
 
     title: str
@@ -58,6 +59,7 @@ class Operator:
     place: Place | None
     node: Node | None = None
     count: int = 1
+    folded: bool = False
 
 
 @dataclass
@@ -67,6 +69,7 @@ class Trace:
     operators: list[Operator]
     roots: list[Variable]
     alone: list[Variable] = field(default_factory=list)  # roots that no operator computed
+    modules: dict[str, str] = field(default_factory=dict)  # names of modules -> their classes
 
     def variables(self) -> list[Variable]:
         """All variables, each once."""
@@ -108,7 +111,7 @@ class _Tracer:
         for node in inner:
             if node.outputs is None:
                 self._variable(node)
-        for y, edge in zip(outputs, edges):
+        for edge in edges:
             if edge is not None:
                 self._variable(edge)
         inputs = [list(self._inputs(node)) for node in inner]  # before anyone asks for outputs
@@ -122,7 +125,7 @@ class _Tracer:
                 alone.append(root)
             root.gradient = norm_of(y._grad) if root.gradient is None else root.gradient
             roots.append(root)
-        return Trace(operators, roots, alone)
+        return Trace(operators, roots, alone, self.names.modules)
 
     def _read_source(self, nodes: Iterable[Node]) -> set[int]:
         """Read the nodes' expressions; the nodes that gave an expression its value.
@@ -212,12 +215,12 @@ class _Tracer:
                 yield variable
             elif array is not None:
                 # An unnamed array of one element is a number of the user's: x * 2.
-                named = name and isinstance(self.names.look_up(name), Tensor)
+                named = name and isinstance(self.names.look_up(name, node.code), Tensor)
                 if array.size > 1 or named or self.names.of_array(array):
                     kind = node.tensor_type if node.outputs is None else node.tensor_type[0]
                     yield self._constant(array, kind.device.types[array.dtype], name or "")
             elif name:
-                tensor = self.names.look_up(name)
+                tensor = self.names.look_up(name, node.code)
                 if isinstance(tensor, Tensor) and not tensor.requires_grad:
                     yield self._constant(tensor._array, tensor._type, name)
 
@@ -230,7 +233,7 @@ class _Tracer:
         names = expression.operands
         if expression.dotted:
             first = names[0] if names else None
-            owner = self.names.look_up(first) if first else None
+            owner = self.names.look_up(first, node.code) if first else None
             # torch.mul(w, x): not a tensor's method.
             if isinstance(owner, ModuleType) or (owner is None and first in ("torch", "devgrad")):
                 names = names[1:]

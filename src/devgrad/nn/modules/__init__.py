@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from . import activation, container, distance, dropout, flatten, linear, loss
+from .activation import *  # noqa: F403
 from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from .distance import *  # noqa: F403
+from .dropout import *  # noqa: F403
 from .flatten import Flatten, Unflatten
 from .linear import Bilinear, Identity, Linear
+from .loss import *  # noqa: F403
 from .module import Module
 
 __all__ = [
-    "Bilinear", "Flatten", "Identity", "Linear", "Module", "ModuleDict", "ModuleList",
-    "ParameterDict", "ParameterList", "Sequential", "Unflatten",
+    *activation.__all__, *container.__all__, *distance.__all__, *dropout.__all__,
+    *flatten.__all__, *linear.__all__, *loss.__all__, "Module",
 ]  # fmt: skip

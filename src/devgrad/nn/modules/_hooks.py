@@ -24,8 +24,8 @@ class _EveryModule:
     def __init__(self) -> None:
         self.forward_pre: Hooks = OrderedDict()
         self.forward: Hooks = OrderedDict()
-        self.with_kwargs: dict[int, bool] = {}
-        self.always_called: dict[int, bool] = {}
+        self.with_kwargs: OrderedDict[int, bool] = OrderedDict()
+        self.always_called: OrderedDict[int, bool] = OrderedDict()
         self.backward_pre: Hooks = OrderedDict()
         self.backward: Hooks = OrderedDict()
         self.parameter_registration: Hooks = OrderedDict()
@@ -217,16 +217,13 @@ class ModuleHooks:
                 node.register_hook(functools.partial(hook, self))
 
 
-class _Gate(Node):
+class BackwardHookFunctionBackward(Node):
     """Hands all gradients on as they are: where the hooks of a module are attached.
 
     It has as many outputs as inputs, so that the gradients of all arguments come by together.
     """
 
     __slots__ = ()
-
-    def name(self) -> str:
-        return "BackwardHookFunctionBackward"
 
     def vjp(self, g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
         # Views: the arrays belong to whoever sent them.
@@ -246,7 +243,7 @@ def _through_gate(values: Sequence[Any]) -> tuple[list[Any], list[int], Any]:
     edges = tuple([values[i]._own_edge() for i in places])
     if not mode.grad or all(edge is None for edge in edges):
         return list(values), places, None
-    gate: Any = _Gate()
+    gate: Any = BackwardHookFunctionBackward()
     gate.edges, gate.saved, gate.rank, gate.outputs = edges, (), next_rank(), len(places)
     gate.shape = tuple([values[i]._array.shape for i in places])
     gate.tensor_type = tuple([values[i]._type for i in places])

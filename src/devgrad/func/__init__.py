@@ -1,0 +1,23 @@
+"""Functions of functions: PyTorch's ``torch.func``.
+
+``grad(f)`` is the function that computes the gradient of ``f``; ``jvp``, ``vjp``, ``jacrev``,
+``jacfwd``, ``hessian`` and ``vmap`` likewise. They may be nested in one another.
+"""
+
+from __future__ import annotations
+
+from ._modules import functional_call, stack_module_state
+from ._transforms import (
+    grad,
+    grad_and_value,
+    hessian,
+    jacfwd,
+    jacrev,
+    jvp,
+    linearize,
+    vjp,
+)
+from ._vmap import vmap
+
+__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp",
+           "linearize", "stack_module_state", "vjp", "vmap"]  # fmt: skip
