@@ -36,7 +36,7 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, complex)):
         return value
     if isinstance(value, (np.ndarray, np.generic)):
-        return np.asarray(value)
+        return np.asarray(value) if value.dtype.kind in "biufc" else value.tolist()
     return _anywhere(str(value))
 
 
@@ -74,7 +74,9 @@ def assert_same(ours: Any, theirs: Any, rtol: float, where: str = "result") -> N
         np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=rtol * scale, err_msg=where)
     elif isinstance(theirs, float):
         close = math.isclose(ours, theirs, rel_tol=rtol) or ours == theirs
-        assert close or (math.isnan(ours) and math.isnan(theirs)), f"{where}: {ours} is not {theirs}"
+        assert close or (math.isnan(ours) and math.isnan(theirs)), (
+            f"{where}: {ours} is not {theirs}"
+        )
     else:
         assert ours == theirs, f"{where}: {ours!r} is not {theirs!r}"
 
@@ -90,7 +92,9 @@ def assert_agrees(program: Program, rtol: float = 0.0) -> Any:
     if isinstance(theirs, Exception):
         assert isinstance(ours, Exception), f"no error, but {ours!r} instead of {theirs!r}"
         assert type(ours) is type(theirs), f"{ours!r} is not {theirs!r}"
-        assert _words(str(ours)).startswith(_words(str(theirs)).rstrip(".")), f"{ours}\n!=\n{theirs}"
+        assert _words(str(ours)).startswith(_words(str(theirs)).rstrip(".")), (
+            f"{ours}\n!=\n{theirs}"
+        )
         return theirs
     if isinstance(ours, Exception):
         raise ours

@@ -11,6 +11,7 @@ has, and, as ``-m gpu`` asks, on real hardware. The fixture `device` says where.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Iterator
 from typing import Any
@@ -21,6 +22,7 @@ DEVICES = ("cpu", "stand-in", "cuda")
 
 # Modules whose tests have no device to choose, each with the reason.
 HOST_ONLY = {
+    "test_bad_input": "PyTorch's messages name the CPU",
     "test_bench": "the benchmark's own machinery; it starts processes",
     "test_cuda_stand_in": "about the stand-in itself; it installs and removes it",
     "test_doctor": "about what is not there; it starts processes",
@@ -36,6 +38,12 @@ HOST_ONLY = {
 }
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "host_only(reason): the test has nothing to do with devices; it runs on the CPU"
+    )
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--device", choices=DEVICES, default=None,
@@ -43,6 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )  # fmt: skip
 
 
+@functools.cache
 def _no_cuda() -> str | None:
     """Why there is no real CUDA device; None where there is one."""
     found: Any = importlib.import_module("devgrad").cuda
@@ -53,18 +62,29 @@ def _no_cuda() -> str | None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "device" not in metafunc.fixturenames:
         return
-    wanted = metafunc.config.getoption("--device")
-    devices = DEVICES if wanted is None else (wanted,)
-    if metafunc.module.__name__.rpartition(".")[2] in HOST_ONLY:
-        devices = tuple(d for d in devices if d == "cpu")
-    if "cuda" in devices and _no_cuda() is not None:
-        devices = tuple(d for d in devices if d != "cuda")
+    module = metafunc.module.__name__.rpartition(".")[2]
+    host_only = module in HOST_ONLY or metafunc.definition.get_closest_marker("host_only")
+    devices = DEVICES[:1] if host_only else DEVICES if _no_cuda() is None else DEVICES[:2]
     params = [
         pytest.param(d, id=pytest.HIDDEN_PARAM if d == "cpu" else d,
                      marks=[pytest.mark.gpu] if d == "cuda" else [])
         for d in devices
     ]  # fmt: skip
     metafunc.parametrize("device", params, indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = config.getoption("--device")
+    if wanted is None:
+        return
+    dropped = []
+    for item in items:
+        spec = getattr(item, "callspec", None)
+        if wanted != ("cpu" if spec is None else spec.params.get("device", "cpu")):
+            dropped.append(item)
+    gone = set(map(id, dropped))
+    items[:] = [item for item in items if id(item) not in gone]
+    config.hook.pytest_deselected(items=dropped)
 
 
 @pytest.fixture(autouse=True)

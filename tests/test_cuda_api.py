@@ -214,6 +214,53 @@ def test_what_is_computed_runs_on_its_own_device(two: None) -> None:
             assert in_use() == current
 
 
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
+def test_training_on_a_device_that_is_not_the_current_one(name: str, two: None) -> None:
+    place = devgrad.device("cuda:1")
+    losses = []
+    for where in (place, devgrad.device("cpu")):
+        model = devgrad.nn.Sequential(
+            devgrad.nn.Linear(3, 4, device="cpu"), devgrad.nn.ReLU(), devgrad.nn.Dropout(0.0),
+            devgrad.nn.Linear(4, 2, device="cpu"),
+        ).to(where)  # fmt: skip
+        for i, p in enumerate(model.parameters()):
+            p.data = devgrad.linspace(-1, 1 + i / 8, p.numel(), device=where).reshape(p.shape)
+        optimizer = getattr(devgrad.optim, name)(model.parameters(), lr=0.1)
+        x = devgrad.linspace(-1, 1, 15, device=where).reshape(5, 3)
+        y = devgrad.arange(5, device=where) % 2
+        for _ in range(4):
+            optimizer.zero_grad()
+            loss = devgrad.nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            devgrad.nn.utils.clip_grad_norm_(list(model.parameters()), 0.5)
+            optimizer.step()
+        assert all(p.device is p.grad.device is where for p in model.parameters())
+        losses.append(loss.item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert cuda.current_device() == sys.modules["cupy"].cuda.runtime.getDevice() == 0
+
+
+def test_guards_are_put_in_only_for_a_second_device(on_cuda: Any) -> None:
+    import inspect
+
+    from devgrad.device import current_device
+
+    current_device.forget()
+    plain = devgrad.ops.OPS["mul"].function.__code__, devgrad.Tensor.fill_
+    signature = inspect.signature(devgrad.softmax)
+    devgrad.ones(2, device="cuda:0").mul(2)
+    assert devgrad.ops.OPS["mul"].function.__code__.co_filename == "<devgrad mul>"
+    assert current_device.use is None
+    if cuda.device_count() > 1:
+        resolve("cuda:1").xp = None  # as if it had not been asked for
+        devgrad.ones(2, device="cuda:1")
+        assert devgrad.ops.OPS["mul"].function.__code__.co_filename == "<devgrad guard>"
+        assert inspect.signature(devgrad.softmax) == signature
+        current_device.forget()
+    devgrad.ones(2, device="cuda:0").mul(2)
+    assert (devgrad.ops.OPS["mul"].function.__code__, devgrad.Tensor.fill_) == plain
+
+
 def test_gradients_cross_devices(two: None) -> None:
     a = devgrad.tensor([1.0, 2.0], device="cuda:0", requires_grad=True)
     b = a.to("cuda:1")
@@ -422,22 +469,28 @@ def test_out_of_memory_leaves_tensors_and_gradients_as_they_were(little_memory: 
         devgrad.autograd.grad(loss, w, retain_graph=True)
 
 
-def test_other_errors_are_not_taken_for_exhausted_memory(on_cuda: Any) -> None:
-    assert on_cuda.out_of_memory(ValueError("x")) is None
-    assert on_cuda.out_of_memory(MemoryError("of the host")) is None
-    driver = sys.modules["cupy"].cuda.runtime.CUDARuntimeError
-    if "stand-in" in str(sys.modules["cupy"].__doc__):
-        assert on_cuda.out_of_memory(driver(700, "cudaErrorIllegalAddress")) is None
-        assert str(on_cuda.out_of_memory(driver(2, "cudaErrorMemoryAllocation"))).startswith(
-            "CUDA out of memory. GPU 0 has a total capacity of"
-        )
-    error = MemoryError("of the host")
-    from devgrad.device import memory_error
+def test_errors_of_cuda_are_told_in_pytorchs_words(on_cuda: Any) -> None:
+    from devgrad.device import device_error
 
-    assert memory_error(error) is error
-    assert isinstance(
-        memory_error(sys.modules["cupy"].cuda.memory.OutOfMemoryError(1024, 0)), OutOfMemoryError
-    )
+    cupy = sys.modules["cupy"]
+    for error in (ValueError("x"), MemoryError("of the host"), RuntimeError("cudaErrorOfMine")):
+        assert on_cuda.explained(error) is None
+        assert device_error(error) is error
+    found = device_error(cupy.cuda.memory.OutOfMemoryError(20 << 20, 0))
+    assert isinstance(found, OutOfMemoryError)
+    assert str(found).startswith("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a")
+    if "stand-in" in str(cupy.__doc__):
+        error_of = cupy.cuda.runtime.CUDARuntimeError
+        found = device_error(error_of(2, "cudaErrorMemoryAllocation: out of memory"))
+        assert isinstance(found, OutOfMemoryError)
+        assert str(found).startswith("CUDA out of memory. GPU 0 has a total capacity of")
+        illegal = error_of(700, "cudaErrorIllegalAddress: an illegal memory access was encountered")
+        with pytest.raises(RuntimeError) as raised, on_cuda.on_device(0):
+            raise illegal
+        assert str(raised.value).startswith(
+            "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might be "
+            "asynchronously reported at some other API call"
+        )
 
 
 # --- pinned memory --------------------------------------------------------------------------------
@@ -652,7 +705,7 @@ def test_dlpack_on_the_cpu() -> None:
         lambda t: t.ones(1, device="cpu").__dlpack__(stream="s"),
         lambda t: t.ones(1, device="cpu", requires_grad=True).__dlpack__(),
     ):
-        with pytest.raises(Exception) as expected:  # noqa: PT011
+        with pytest.raises(Exception) as expected:
             call(torch)
         with pytest.raises(type(expected.value), match=str(expected.value)[:25]):
             call(devgrad)
@@ -706,6 +759,21 @@ def test_debug_mode_checks_indices(name: str, debug: None) -> None:
     with pytest.raises((IndexError, RuntimeError), match="index|out of") as ours:
         BAD_INDICES[name](devgrad)
     assert type(ours.value) is type(theirs.value)
+
+
+def test_anomaly_mode_checks_indices(on_cuda: Any) -> None:
+    index = devgrad.tensor([0, 3])
+    with pytest.warns(UserWarning, match="Anomaly Detection has been enabled"):
+        mode = devgrad.autograd.detect_anomaly()
+    with mode, pytest.raises(IndexError):
+        devgrad.arange(3.0)[index]
+    assert not on_cuda.checks_bounds
+    assert not cuda.is_debug()
+    cuda.set_debug()
+    with devgrad.autograd.set_detect_anomaly(False):
+        assert on_cuda.checks_bounds
+    cuda.set_debug(False)
+    assert not on_cuda.checks_bounds
 
 
 def test_debug_mode_can_be_set_from_outside(tmp_path: Any) -> None:

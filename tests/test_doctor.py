@@ -188,14 +188,15 @@ def test_driver_is_asked_without_starting_cuda(monkeypatch: pytest.MonkeyPatch) 
             assert name in ("libcuda.so.1", "nvcuda.dll")
 
         def cuDriverGetVersion(self, where: Any) -> int:
-            where._obj.value = 12080
-            return 0
+            where._obj.value = version
+            return status
 
         def __getattr__(self, name: str) -> Any:
             raise AssertionError(f"{name} was called")
 
     monkeypatch.setattr("ctypes.CDLL", Driver)
-    assert _diagnosis.look().driver == 12080
+    for version, status, found in ((12080, 0, 12080), (0, 0, None), (12080, 34, None)):  # noqa: B007
+        assert _diagnosis.look().driver == found
 
 
 # --- the fallback says the same -------------------------------------------------------------------

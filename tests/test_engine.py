@@ -586,8 +586,8 @@ def test_changed_saved_input(lib: Any) -> None:
     with pytest.raises(
         RuntimeError,
         match=r"^one of the variables needed for gradient computation has been modified by an "
-        r"inplace operation: \[torch\.(cuda\.)?FloatTensor \[2\]\], which is output 0 of \w+, is at "
-        "version 1; expected version 0 instead",
+        r"inplace operation: \[torch\.(cuda\.)?FloatTensor \[2\]\], which is output 0 of \w+, is "
+        "at version 1; expected version 0 instead",
     ) as caught:
         z.sum().backward()
     assert x.grad is None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from test_ops import DIFFERENTIABLE, Call, arrays_in, flat, lookup
 
 import devgrad
 from devgrad.autograd import gradcheck, gradgradcheck
@@ -181,12 +183,57 @@ def test_refusals_are_pytorchs() -> None:
         gradcheck(lambda x: x * 2, x, eps=1e-3, atol=1e-2)
 
 
+# PyTorch's own forward mode starts with what PyTorch itself deprecates.
+torchs_warning = pytest.mark.filterwarnings("ignore:`torch.jit.script.*:DeprecationWarning")
+
+
+@needs_torch
+@torchs_warning
+@fast_or_slow
+@pytest.mark.parametrize("case", [c for c in CASES if c != "detached"])  # torch: IndexError
+def test_forward_mode_is_judged_as_pytorchs(case: str, fast_mode: bool) -> None:
+    options = dict(fast_mode=fast_mode, check_forward_ad=True, check_backward_ad=False)
+    ours = outcome(devgrad, "gradcheck", *CASES[case], **options)
+    theirs = outcome(torch, "gradcheck", *CASES[case], **options)
+    if case == "unused":  # PyTorch stumbles over the zero tangent
+        assert ours is True
+    else:
+        assert ours == theirs
+
+
+@pytest.mark.parametrize("case", ["tanh", "two of each", "complex", "mixed", "of several outputs"])
+def test_forward_over_reverse(case: str) -> None:
+    function, arrays = CASES[case]
+    assert gradgradcheck(
+        lambda *x: function(devgrad, *x), tensors(devgrad, arrays), check_fwd_over_rev=True
+    )
+
+
+def test_a_wrong_jvp_is_found() -> None:
+    class Double(devgrad.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return 2 * g
+
+        @staticmethod
+        def jvp(ctx: Any, t: Any) -> Any:
+            return 3 * t
+
+    x = devgrad.tensor([0.5, 1.0], dtype=devgrad.float64, requires_grad=True)
+    assert gradcheck(Double.apply, x)
+    for fast_mode in (False, True):
+        with pytest.raises(GradcheckError, match="Jacobian computed with forward mode mismatch"):
+            gradcheck(Double.apply, x, check_forward_ad=True, fast_mode=fast_mode)
+
+
 def test_what_is_not_there_yet_says_so() -> None:
     x = devgrad.ones(2, dtype=devgrad.float64, requires_grad=True)
-    with pytest.raises(NotImplementedError, match="forward mode"):
-        gradcheck(devgrad.exp, x, check_forward_ad=True)
-    with pytest.raises(NotImplementedError, match="forward mode"):
-        gradgradcheck(devgrad.exp, x, check_fwd_over_rev=True)
+    with pytest.raises(NotImplementedError, match="vmap of forward mode"):
+        gradcheck(devgrad.exp, x, check_forward_ad=True, check_batched_forward_grad=True)
 
 
 def test_given_gradients_are_used() -> None:
@@ -225,7 +272,56 @@ def test_undefined_gradients() -> None:
         gradcheck(split, x)
 
 
-# What the declared operations are checked with here, beside tests/test_ops.py: smooth functions.
+# --- every operation ------------------------------------------------------------------------------
+
+# Samples of tests/op_samples at which the function has a kink or a jump.
+NOT_SMOOTH = {
+    ("aminmax", 1), ("atan2", 1), ("copysign", 1), ("mode", 0), ("mode", 1),
+    ("pairwise_distance", 0), ("nn.functional.pairwise_distance", 0),
+}  # fmt: skip
+
+
+def small_samples(row: Any) -> Iterator[Any]:
+    """The first two samples of an operation that can be checked."""
+    for number, sample in itertools.islice(enumerate(row.samples()), 2):
+        floats = [a for a in arrays_in((sample.args, sample.kwargs)) if a.dtype.kind in "fc"]
+        precise = all(a.dtype.name in ("float64", "complex128") for a in floats)
+        finite = all(np.isfinite(a).all() for a in floats)
+        small = 0 < sum(a.size for a in floats) <= 40
+        if precise and finite and small and (row.name, number) not in NOT_SMOOTH:
+            yield sample
+
+
+@pytest.mark.parametrize("row", DIFFERENTIABLE)
+def test_every_operation_in_every_mode(row: Any, device: str) -> None:
+    if device != "cpu":
+        pytest.skip("tests/test_ops.py checks the operations on all devices")
+    checked = 0
+    for sample in small_samples(row):
+        call = Call(devgrad, row, sample, grad=True)
+        if not any(y.requires_grad for y in call.run()):
+            continue
+        place = {id(leaf): i for i, leaf in enumerate(call.leaves)}
+
+        def function(*leaves: Any, call: Any = call, place: Any = place) -> Any:
+            def given(x: Any) -> Any:
+                if isinstance(x, devgrad.Tensor):
+                    return leaves[place[id(x)]] if id(x) in place else x
+                if isinstance(x, dict):
+                    return {k: given(v) for k, v in x.items()}
+                return type(x)(map(given, x)) if x.__class__ in (tuple, list) else x
+
+            return tuple(flat(lookup(devgrad, row.name)(*given(call.args), **given(call.kwargs))))
+
+        assert gradcheck(function, call.leaves, fast_mode=True, check_forward_ad=True)
+        if row.second:
+            assert gradgradcheck(function, call.leaves, fast_mode=True)
+        checked += 1
+    if not checked:
+        pytest.skip("no small, smooth sample in double precision")
+
+
+# What is checked in full, and to the second order.
 POSITIVE = abs(some(3)) + 0.5
 SMOOTH = {
     "exp": [some(3)],

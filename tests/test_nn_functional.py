@@ -81,7 +81,8 @@ COMPOSED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda x: x / ((x * x).mean(1, keepdim=True) + 1e-3).sqrt(),
     ),
     "batch_norm": (
-        lambda x: F.batch_norm(x, None, None, training=True), lambda x: standardized(x, (0,))
+        lambda x: F.batch_norm(x, None, None, training=True),
+        lambda x: standardized(x, (0,)),
     ),
     "group_norm": (
         lambda x: F.group_norm(x.reshape(1, 3, 5), 1),
@@ -93,9 +94,7 @@ COMPOSED: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     ),
     "cross_entropy weighted": (
         lambda x: F.cross_entropy(x, placed(devgrad, CLASSES), placed(devgrad, WEIGHT)),
-        lambda x: composed_cross_entropy(
-            x, placed(devgrad, CLASSES), placed(devgrad, WEIGHT)
-        ),
+        lambda x: composed_cross_entropy(x, placed(devgrad, CLASSES), placed(devgrad, WEIGHT)),
     ),
     "bce_with_logits": (
         lambda x: F.binary_cross_entropy_with_logits(x, x.detach().cos().abs()),

@@ -17,7 +17,8 @@ def numbers(lib: Any, *shape: int, seed: int = 0, dtype: str = "float64") -> Any
 
 
 ACTIVATIONS: dict[str, Any] = {
-    "CELU": [{}, {"alpha": 2.0}], "ELU": [{}, {"alpha": 2.0}], "GELU": [{}, {"approximate": "tanh"}],
+    "CELU": [{}, {"alpha": 2.0}], "ELU": [{}, {"alpha": 2.0}],
+    "GELU": [{}, {"approximate": "tanh"}],
     "GLU": [{}, {"dim": 0}], "Hardshrink": [{}, {"lambd": 1.0}], "Hardsigmoid": [{}],
     "Hardswish": [{}], "Hardtanh": [{}, {"min_val": -0.1, "max_val": 2.0}],
     "LeakyReLU": [{}, {"negative_slope": 0.3}], "LogSigmoid": [{}], "LogSoftmax": [{"dim": 1}],
@@ -229,3 +230,70 @@ def test_distances() -> None:
         ] + [lib.nn.CosineSimilarity(dim=d)(a, b) for d in (0, 1)]
 
     assert_agrees(program, rtol=1e-10)
+
+
+# --- linear layers --------------------------------------------------------------------------------
+
+LINEAR = {
+    "linear": (lambda nn: nn.Linear(5, 3), [(4, 5)]),
+    "linear wide": (lambda nn: nn.Linear(50, 30), [(2, 3, 50)]),
+    "linear without bias": (lambda nn: nn.Linear(5, 3, bias=False), [(5,)]),
+    "bilinear": (lambda nn: nn.Bilinear(3, 4, 2), [(6, 3), (6, 4)]),
+    "bilinear without bias": (lambda nn: nn.Bilinear(3, 4, 2, bias=False), [(6, 3), (6, 4)]),
+    "identity": (lambda nn: nn.Identity(1, 2, x=3), [(2,)]),
+    "flatten": (lambda nn: nn.Flatten(), [(2, 3, 4)]),
+    "flatten some": (lambda nn: nn.Flatten(0, 1), [(2, 3, 4)]),
+    "unflatten": (lambda nn: nn.Unflatten(1, (3, 4)), [(2, 12)]),
+    "unflatten negative": (lambda nn: nn.Unflatten(-1, [2, -1]), [(2, 12)]),
+}
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_linear_layers(name: str) -> None:
+    make, shapes = LINEAR[name]
+
+    def program(lib: Any) -> Any:
+        layer = make(lib.nn)
+        with lib.no_grad():
+            for p in layer.parameters():
+                p.copy_(lib.arange(p.numel()).view(p.shape) % 7 - 3)
+        inputs = [lib.ones(shape, requires_grad=True) for shape in shapes]
+        out = layer(*inputs)
+        (out * lib.arange(out.numel()).view(out.shape)).sum().backward()
+        grads = [p.grad for p in layer.parameters()]
+        return repr(layer), dict(layer.state_dict()), out, [x.grad for x in inputs], grads
+
+    assert_agrees(program, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["linear", "linear wide", "bilinear"])
+def test_default_initialisation_is_pytorchs_bit_for_bit(name: str, device: str) -> None:
+    if device != "cpu":
+        pytest.skip("the CPU's random stream")
+    make, _ = LINEAR[name]
+
+    def program(lib: Any) -> Any:
+        lib.manual_seed(3)
+        return dict(make(lib.nn).state_dict())
+
+    assert_agrees(program, rtol=0)
+
+
+REFUSED_LINEAR = {
+    "unflatten to a number": lambda nn: nn.Unflatten(1, 3),
+    "unflatten to text": lambda nn: nn.Unflatten(1, ("a",)),
+    "bilinear of nothing": lambda nn: nn.Bilinear(0, 1, 1),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_LINEAR)
+def test_refused_linear_layers(name: str) -> None:
+    assert isinstance(assert_agrees(lambda lib: REFUSED_LINEAR[name](lib.nn)), Exception)
+
+
+def test_dtype_and_device_of_layers() -> None:
+    def program(lib: Any) -> Any:
+        layer = lib.nn.Linear(2, 2, dtype=lib.float64, device="cpu")
+        return layer.weight.dtype, layer.bias.dtype, str(layer.weight.device)
+
+    assert_agrees(program)

@@ -373,6 +373,7 @@ def test_gradients_against_torch(row: Row, order: str) -> None:
                 same(g, h, row, f"{what}, gradient of {which}", slack, better=i >= n)
 
 
+@pytest.mark.host_only("the derivatives' formulas; on devices they are compared with PyTorch's")
 @each_differentiable
 @pytest.mark.parametrize("order", ["first", "second"])
 def test_gradients_against_difference_quotients(row: Row, order: str) -> None:
@@ -628,7 +629,35 @@ def test_out(row: Row) -> None:
 _ONE_OP = "one operation for numbers and tensors, where PyTorch has two"
 _ONE_NODE = "one operation with a derivative of its own, where PyTorch copies piece by piece"
 _COMPOSED = "PyTorch has a node of its own where ours are those of the operations it is made of"
+_COMPOSED = "composed of simpler operations"
 OTHER_NAMES: dict[tuple[str, str, str], str] = {
+    ("linalg.solve", "SelectBackward0", "LinalgSolveExBackward0"): _COMPOSED,
+    ("linalg.solve", "TransposeBackward0", "LinalgSolveExBackward0"): _COMPOSED,
+    ("linalg.solve_triangular", "TransposeBackward0", "LinalgSolveTriangularBackward0"): _COMPOSED,
+    ("triangular_solve", "LinalgSolveTriangularBackward0", "TriangularSolveBackward0"): _COMPOSED,
+    ("triangular_solve", "CloneBackward0", "TriangularSolveBackward0"): _COMPOSED,
+    ("linalg.tensorinv", "ViewBackward0", "ReshapeAliasBackward0"): _COMPOSED,
+    ("linalg.lstsq", "SliceBackward0", "LinalgLstsqBackward0"): _COMPOSED,
+    ("linalg.lstsq", "SumBackward1", "LinalgLstsqBackward0"): _COMPOSED,
+    ("linalg.lstsq", "SelectBackward0", "LinalgLstsqBackward0"): _COMPOSED,
+    ("linalg.householder_product", "SubBackward0", "LinalgHouseholderProductBackward0"): _COMPOSED,
+    ("orgqr", "SubBackward0", "LinalgHouseholderProductBackward0"): _COMPOSED,
+    ("ormqr", "SubBackward0", "OrmqrBackward0"): _COMPOSED,
+    ("linalg.lu", "AddBackward0", "LinalgLuBackward0"): _COMPOSED,
+    ("linalg.lu", "TriuBackward0", "LinalgLuBackward0"): _COMPOSED,
+    ("linalg.lu_solve", "LinalgSolveTriangularBackward0", "LinalgLuSolveBackward0"): _COMPOSED,
+    ("linalg.lu_solve", "TransposeBackward0", "LinalgLuSolveBackward0"): _COMPOSED,
+    ("linalg.lu_solve", "InOrderBackward0", "LinalgLuSolveBackward0"): _COMPOSED,
+    ("lu_solve", "LinalgSolveTriangularBackward0", "LinalgLuSolveBackward0"): _COMPOSED,
+    ("lu_unpack", "AddBackward0", "LuUnpackBackward0"): _COMPOSED,
+    ("lu_unpack", "TriuBackward0", "LuUnpackBackward0"): _COMPOSED,
+    ("linalg.matrix_power", "IdentityBackward0", "CopyBackwards"): _COMPOSED,
+    ("linalg.matrix_norm", "UnsqueezeBackward0", "PermuteBackward0"): _COMPOSED,
+    ("linalg.cond", "DivBackward0", "SqueezeBackward1"): _COMPOSED,
+    ("dist", "LinalgVectorNormBackward0", "DistBackward0"): _COMPOSED,
+    ("cdist", "EuclideanDistBackward0", "ViewBackward0"): _COMPOSED,
+    ("renorm", "MulBackward0", "RenormBackward0"): _COMPOSED,
+    ("corrcoef", "AddBackward0", "ComplexBackward0"): _COMPOSED,
     ("einsum", "PermuteBackward0", "MulBackward0"): "the same product, its steps in other order",
     ("rsub", "RsubBackward1", "RsubBackward0"): _ONE_OP,
     ("remainder", "RemainderBackward0", "RemainderBackward1"): _ONE_OP,
@@ -647,12 +676,32 @@ OTHER_NAMES: dict[tuple[str, str, str], str] = {
     ("nn.functional.conv_transpose2d", "ConvolutionBackward0", "AddBackward0"): "the same",
     ("nn.functional.grid_sample", "ViewBackward0", "GridSampler2DBackward0"): "made of others here",
     ("nn.functional.grid_sample", "ViewBackward0", "GridSampler3DBackward0"): "made of others here",
+    **{(f"nn.functional.{loss}", "NllLoss2DBackward0", "ViewBackward0"): "nothing is reshaped"
+       for loss in ("nll_loss", "cross_entropy", "linear_cross_entropy")},
+    **{(f"nn.functional.{loss}", "DivBackward0", "DivBackward1"): _ONE_OP
+       for loss in ("cross_entropy", "linear_cross_entropy")},
+    **{(f"nn.functional.{loss}_margin_loss", f"{ours}Backward0",
+        f"{loss.capitalize()}MarginLossBackward0"): _COMPOSED
+       for loss in ("multi", "multilabel") for ours in ("Div", "Mean", "Sum")},
+    ("nn.functional.embedding_bag", "DivBackward0", "EmbeddingBagBackward0"): _COMPOSED,
+    ("nn.functional.embedding_bag", "MaskedFillBackward0", "EmbeddingBagBackward0"): _COMPOSED,
+    **{(f"{where}instance_norm", "NativeBatchNormBackward0", "ViewBackward0"): "nothing is reshaped"
+       for where in ("", "nn.functional.")},
+    **{(f"{where}rms_norm", "FusedRmsNormBackward0", "MulBackward0"): "PyTorch's name on CUDA"
+       for where in ("", "nn.functional.")},
+    **{(f"{where}pairwise_distance", "LinalgVectorNormBackward0", "NormBackward1"): _ONE_OP
+       for where in ("", "nn.functional.")},
+    **{("native_group_norm", ours, "NativeGroupNormBackward0"): _COMPOSED
+       for ours in ("MeanBackward1", "RsqrtBackward0")},
+    ("nn.functional.scaled_dot_product_attention", "UnsafeViewBackward0", "AddBackward0"):
+        "of no keys at all",
     ("nn.functional.pad", "CircularPad1DBackward0", "CopySlices"): _ONE_NODE,
     ("nn.functional.pad", "CircularPad2DBackward0", "CopySlices"): _ONE_NODE,
     ("nn.functional.pad", "CircularPad3DBackward0", "CopySlices"): _ONE_NODE,
 }
 
 
+@pytest.mark.host_only("names")
 @needs_torch
 @each_differentiable
 def test_grad_fn_is_named_as_in_torch(row: Row) -> None:
@@ -762,6 +811,7 @@ def test_rules_leave_saved_tensors_alone(row: Row) -> None:
             np.testing.assert_array_equal(numpy_of(y), was, err_msg=f"sample {number}: output")
 
 
+@pytest.mark.host_only("which rules are called")
 @each_differentiable
 def test_no_rule_runs_for_an_input_that_does_not_require_grad(row: Row) -> None:
     compared = 0
@@ -894,6 +944,7 @@ UNREACHABLE: dict[str, str] = {
 }
 
 
+@pytest.mark.host_only("what is declared")
 def test_every_operation_with_a_derivative_has_a_row() -> None:
     reached: set[str] = set()
 

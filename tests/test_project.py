@@ -136,3 +136,10 @@ def test_the_oracle_is_there_in_ci() -> None:
         return
     assert not os.environ.get("CI"), "CI runs without PyTorch: install the `oracle` extra"
     pytest.skip("PyTorch, the oracle, is missing: every comparison with it is skipped")
+
+
+def test_the_table_of_autograd_is_up_to_date() -> None:
+    pytest.importorskip("torch", reason="PyTorch, whose names are listed, is not installed")
+    script = ROOT / "docs" / "autograd_table.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr or "run `python docs/autograd_table.py`"

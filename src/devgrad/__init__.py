@@ -38,8 +38,8 @@ from .autograd._modes import (
 from .device import DTYPES as _DTYPES
 from .device import Device as device
 from .device import DType as dtype
-from .device import OutOfMemoryError
 from .device import (
+    OutOfMemoryError,
     get_default_device,
     get_default_dtype,
     get_num_threads,
@@ -66,19 +66,21 @@ e = 2.718281828459045
 newaxis = None
 strided = "strided"
 
-_LAZY = ("nn", "optim", "utils", "viz")  # imported when first asked for: they take a while
+_LAZY = ("func", "nn", "optim", "utils", "viz")  # imported when first asked for: they take a while
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        import importlib
+    import importlib
 
+    if name in _LAZY:
         return importlib.import_module(f".{name}", __name__)
+    if name == "vmap":
+        return importlib.import_module(".func", __name__).vmap
     raise AttributeError(f"module 'devgrad' has no attribute '{name}'")
 
 
 __all__ = [
     name
-    for name in (*globals(), *_LAZY)
+    for name in (*globals(), *_LAZY, "vmap")
     if not name.startswith("_") and name not in ("annotations", "ops", "TYPE_CHECKING", "Any")
 ]

@@ -22,8 +22,8 @@ from .device import (
     get_default_dtype,
     resolve,
 )
-from .ops._arguments import NUMBERS, as_bool, explained, kind_name, wrong_argument
-from .ops._op import Number
+from .ops._arguments import NUMBERS, explained, kind_name
+from .ops._op import AnyDevice, Number
 from .ops._promotion import moved
 
 __all__ = [
@@ -41,7 +41,7 @@ def tensor(
     data: Any,
     *,
     dtype: DType | None = None,
-    device: Device | str | int | None = None,
+    device: AnyDevice = None,
     requires_grad: bool | None = False,
     pin_memory: bool | None = False,
 ) -> Tensor:
@@ -175,9 +175,7 @@ def _refuse(data: Any, shape: tuple[int, ...], dim: int = 0) -> None:
     if not isinstance(data, (list, tuple)):
         raise TypeError(f"not a sequence: expected one at dim {dim}, got {kind_name(data)}")
     if len(data) != shape[dim]:
-        raise ValueError(
-            f"expected sequence of length {shape[dim]} at dim {dim} (got {len(data)})"
-        )
+        raise ValueError(f"expected sequence of length {shape[dim]} at dim {dim} (got {len(data)})")
     for x in data:
         _refuse(x, shape, dim + 1)
 
@@ -232,7 +230,9 @@ def _from_array(
 
 
 @explained
-def as_tensor(data: Any, dtype: DType | None = None, device: Device | str | int | None = None) -> Tensor:
+def as_tensor(
+    data: Any, dtype: DType | None = None, device: AnyDevice = None
+) -> Tensor:
     """A tensor of ``data``, without a copy where that is possible: arrays share their memory.
 
     >>> import devgrad, numpy
@@ -266,7 +266,7 @@ def _foreign(data: Any) -> Any:
 
 @explained
 def asarray(
-    obj: Any, *, dtype: DType | None = None, device: Device | str | int | None = None, copy: bool | None = None,
+    obj: Any, *, dtype: DType | None = None, device: AnyDevice = None, copy: bool | None = None,
     requires_grad: bool | None = False,
 ) -> Tensor:  # fmt: skip
     """As `as_tensor`, or as `tensor` with ``copy=True``; ``copy=False`` refuses to copy."""
@@ -367,9 +367,7 @@ def frombuffer(
     except TypeError:
         raise ValueError("object does not implement Python buffer protocol.") from None
     if size <= 0 or count == 0:
-        raise ValueError(
-            f"both buffer length ({size}) and count ({count}) must not be 0"
-        )
+        raise ValueError(f"both buffer length ({size}) and count ({count}) must not be 0")
     if not 0 <= offset < size:
         raise ValueError(
             f"offset ({offset} bytes) must be non-negative and no greater than buffer length "
@@ -391,8 +389,13 @@ def frombuffer(
 
 @explained
 def scalar_tensor(
-    s: Number, *, dtype: DType | None = None, layout: Any = None, device: Device | str | int | None = None,
-    pin_memory: bool | None = False, requires_grad: bool | None = False,
+    s: Number,
+    *,
+    dtype: DType | None = None,
+    layout: Any = None,
+    device: AnyDevice = None,
+    pin_memory: bool | None = False,
+    requires_grad: bool | None = False,
 ) -> Tensor:
     """A 0-dim tensor of the default dtype."""
     return tensor(
@@ -409,6 +412,8 @@ def _legacy(kind: TensorType, args: tuple[Any, ...]) -> Any:
         return fill(kind, (0,), "empty")
     data = args[0]
     if len(args) == 1 and isinstance(data, (bool, float, complex, str, dict, type(None))):
+        if isinstance(data, str):
+            raise TypeError("new(): invalid data type 'str'")
         raise TypeError(f"new(): data must be a sequence (got {kind_name(data)})")
     if len(args) == 1 and isinstance(data, Tensor):
         if data._type is not kind:
@@ -424,7 +429,7 @@ def _legacy(kind: TensorType, args: tuple[Any, ...]) -> Any:
     return fill(kind, as_size(args, "new"), "empty")
 
 
-def _construct(cls: type[Tensor], *args: Any, device: Device | str | int | None = None) -> Tensor:
+def _construct(cls: type[Tensor], *args: Any, device: AnyDevice = None) -> Tensor:
     made = object.__new__(cls)
     kind = chosen_type(None, device)
     source = wrap(_legacy(kind, args), kind)
@@ -443,7 +448,7 @@ class TensorClass:
         self.dtype = dtype
         self.__name__ = f"{dtype.title}Tensor"
 
-    def __call__(self, *args: Any, device: Device | str | int | None = None) -> Tensor:
+    def __call__(self, *args: Any, device: AnyDevice = None) -> Tensor:
         kind = chosen_type(self.dtype, device)
         return wrap(_legacy(kind, args), kind)
 

@@ -8,16 +8,23 @@ from typing import Any
 from ._tensor import Tensor, wrap
 from .device import (
     DTYPES,
-    Device,
     DType,
     TensorType,
     dtype_of_number,
     get_default_dtype,
     resolve,
 )
-from .ops._arguments import as_bool, as_dtype, as_ints, explained, kind_name, wrong_argument
+from .ops._arguments import (
+    as_bool,
+    as_dtype,
+    as_ints,
+    explained,
+    kind_name,
+    outer_name,
+    wrong_argument,
+)
 from .ops._memory_format import MemoryFormat, laid_out
-from .ops._op import Ints, Number
+from .ops._op import AnyDevice, Ints, Number
 
 __all__ = [
     "arange", "empty", "empty_like", "empty_strided", "eye", "full", "full_like", "linspace",
@@ -64,13 +71,17 @@ def as_size(size: tuple[Any, ...], name: str) -> tuple[int, ...]:
         if n.__class__ is not int:
             if isinstance(n, (tuple, list)):
                 raise TypeError(
-                    f"{name}(): argument 'size' failed to unpack the object at pos "
+                    f"{outer_name(name)}(): argument 'size' failed to unpack the object at pos "
                     f'{size.index(n) + 1} with error "type must be tuple of ints,but got '
                     f'{kind_name(n)}"'
                 )
-            size = as_ints("size", size, name, 1)
+            size = as_ints("size", size, outer_name(name), 1)
             break
     if size and min(size) < 0:
+        if outer_name(name) == "zeros":  # in words of its own, in PyTorch
+            raise RuntimeError(
+                f"zeros: Dimension size must be non-negative. It was given {list(size)}"
+            )
         raise RuntimeError(
             f"Trying to create tensor with negative dimension {min(size)}: {list(size)}"
         )
@@ -89,7 +100,7 @@ def one_size(size: Any, name: str) -> tuple[int, ...]:
         TypeError: it is none.
     """
     if not isinstance(size, (tuple, list)):
-        raise wrong_argument(name, "size", 1, "tuple of ints", size)
+        raise wrong_argument(outer_name(name), "size", 1, "tuple of ints", size)
     return as_size((size,), name)
 
 
@@ -120,13 +131,13 @@ def only_strided(name: str, layout: Any) -> None:
 def _filled(name: str, how: str) -> Any:
     def make(
         *size: Any, out: Tensor | None = None, dtype: DType | None = None, layout: Any = None,
-        device: Device | str | int | None = None, pin_memory: bool | None = False, requires_grad: bool | None = False,
-        **names: Any,
+        device: AnyDevice = None, pin_memory: bool | None = False,
+        requires_grad: bool | None = False, **names: Any,
     ) -> Tensor:  # fmt: skip
         if "size" in names:
             size = (names.pop("size"),)
         elif not size:
-            raise TypeError(f"{name}() missing 1 required positional arguments: \"size\"")
+            raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
         memory_format = names.pop("memory_format", None) if how == "empty" else None
         if names:
             raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(names))}'")
@@ -171,7 +182,7 @@ def _full_of(kind: TensorType, shape: tuple[int, ...], value: Any) -> Any:
 @explained
 def full(
     size: Any, fill_value: Number, *, out: Tensor | None = None, dtype: DType | None = None,
-    layout: Any = None, device: Device | str | int | None = None, requires_grad: bool | None = False,
+    layout: Any = None, device: AnyDevice = None, requires_grad: bool | None = False,
     pin_memory: bool | None = False,
 ) -> Tensor:  # fmt: skip
     """A tensor of this size in which every element is ``fill_value``.
@@ -188,7 +199,7 @@ def full(
 
 def _like(name: str) -> Any:
     def make(
-        input: Tensor, *, dtype: DType | None = None, layout: Any = None, device: Device | str | int | None = None,
+        input: Tensor, *, dtype: DType | None = None, layout: Any = None, device: AnyDevice = None,
         requires_grad: bool | None = False, memory_format: MemoryFormat | None = None,
         pin_memory: bool | None = False,
     ) -> Tensor:  # fmt: skip
@@ -214,7 +225,7 @@ empty_like = _like("empty")
 
 @explained
 def full_like(
-    input: Tensor, fill_value: Number, *, dtype: DType | None = None, device: Device | str | int | None = None,
+    input: Tensor, fill_value: Number, *, dtype: DType | None = None, device: AnyDevice = None,
     requires_grad: bool | None = False, layout: Any = None,
     memory_format: MemoryFormat | None = None, pin_memory: bool | None = False,
 ) -> Tensor:  # fmt: skip
@@ -227,7 +238,8 @@ def full_like(
 
 @explained
 def empty_strided(
-    size: Ints, stride: Ints, *, dtype: DType | None = None, layout: Any = None, device: Device | str | int | None = None,
+    size: Ints, stride: Ints, *, dtype: DType | None = None, layout: Any = None,
+    device: AnyDevice = None,
     requires_grad: bool | None = False, pin_memory: bool | None = False,
 ) -> Tensor:  # fmt: skip
     """An unfilled tensor with these strides, in elements.
@@ -240,7 +252,8 @@ def empty_strided(
     shape, steps = one_size(size, "empty_strided"), as_ints("stride", stride, "empty_strided")
     if len(steps) != len(shape):
         raise RuntimeError(
-            f"mismatch in length of strides and shape: {len(steps)} strides for {len(shape)} sizes"
+            f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides "
+            f"({len(steps)})"
         )
     if steps and min(steps) < 0:
         raise RuntimeError(f"empty_strided(): strides must be non-negative, but got {list(steps)}")
@@ -257,7 +270,7 @@ _ARANGE = ("start", "end", "step")
 @explained
 def arange(
     *limits: Any, out: Tensor | None = None, dtype: DType | None = None, layout: Any = None,
-    device: Device | str | int | None = None, requires_grad: bool | None = False, pin_memory: bool | None = False,
+    device: AnyDevice = None, requires_grad: bool | None = False, pin_memory: bool | None = False,
     **named: Any,
 ) -> Tensor:  # fmt: skip
     """``arange(end)``, ``arange(start, end, step=1)``: the numbers from ``start`` (0) up to,
@@ -312,7 +325,7 @@ def _number(function: str, parameter: str, position: int, value: Any) -> Any:
     if isinstance(value, Tensor) and not value._array.ndim:
         return value.item()
     if value.__class__ not in (int, float, bool, complex):
-        if not hasattr(value, "item") or isinstance(value, Tensor) or getattr(value, "ndim", 0):
+        if not hasattr(value, "item") or isinstance(value, Tensor) or getattr(value, "ndim", None):
             raise wrong_argument(function, parameter, position, "Number", value)
         return value.item()
     return value
@@ -333,7 +346,7 @@ def _steps(kind: TensorType, start: Any, step: Any, count: int) -> Any:
 @explained
 def range(
     start: Number, end: Number | None = None, step: Number = 1, *, out: Tensor | None = None,
-    dtype: DType | None = None, layout: Any = None, device: Device | str | int | None = None,
+    dtype: DType | None = None, layout: Any = None, device: AnyDevice = None,
     requires_grad: bool | None = False,
 ) -> Tensor:  # fmt: skip
     """The numbers from ``start`` up to and with ``end``. Deprecated in PyTorch: use `arange`."""
@@ -358,7 +371,7 @@ def range(
 @explained
 def linspace(
     start: Any, end: Any, steps: int, *, out: Tensor | None = None, dtype: DType | None = None,
-    layout: Any = None, device: Device | str | int | None = None, requires_grad: bool | None = False,
+    layout: Any = None, device: AnyDevice = None, requires_grad: bool | None = False,
     pin_memory: bool | None = False,
 ) -> Tensor:  # fmt: skip
     """``steps`` numbers evenly spaced from ``start`` to ``end``, both included.
@@ -418,7 +431,7 @@ def _spaced(kind: TensorType, start: Any, end: Any, steps: int) -> Any:
 @explained
 def logspace(
     start: Any, end: Any, steps: int, base: float = 10.0, *, out: Tensor | None = None,
-    dtype: DType | None = None, device: Device | str | int | None = None, layout: Any = None,
+    dtype: DType | None = None, device: AnyDevice = None, layout: Any = None,
     requires_grad: bool | None = False, pin_memory: bool | None = False,
 ) -> Tensor:  # fmt: skip
     """``base`` to the powers of `linspace`'s numbers.
@@ -442,7 +455,7 @@ def logspace(
 @explained
 def eye(
     n: int, m: int | None = None, *, out: Tensor | None = None, dtype: DType | None = None,
-    layout: Any = None, device: Device | str | int | None = None, requires_grad: bool | None = False,
+    layout: Any = None, device: AnyDevice = None, requires_grad: bool | None = False,
     pin_memory: bool | None = False,
 ) -> Tensor:  # fmt: skip
     """The matrix with ones on the diagonal, of ``n`` rows and ``m`` (default ``n``) columns."""
@@ -461,6 +474,7 @@ def eye(
 
 def new_method(make: Any, name: str) -> Any:
     """The method that makes a tensor as ``make`` does, with the dtype and device of another."""
+    make = explained(make.__wrapped__, name)
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         kwargs["dtype"] = self.dtype if kwargs.get("dtype") is None else kwargs["dtype"]

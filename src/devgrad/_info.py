@@ -58,7 +58,8 @@ class iinfo:
         type = _dtype("iinfo", type)
         if type.category != 1:
             raise TypeError(
-                f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type}'"
+                "torch.iinfo() requires an integer input type. Use torch.finfo to handle "
+                f"'torch.iinfo' of {type}"
             )
         info: Any = CPU.xp.iinfo(type.array_dtype)
         self.bits, self.max, self.min = int(info.bits), int(info.max), int(info.min)

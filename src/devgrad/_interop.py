@@ -12,8 +12,6 @@ from .autograd._graph import AccumulateGrad
 from .autograd._hooks import RETAIN, RemovableHandle, add_post_accumulate_hook, add_prehook
 from .device import (
     CPU,
-    DTYPES,
-    DType,
     cuda_is_loaded,
     get_default_device,
     get_default_dtype,
@@ -338,7 +336,8 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> RemovableHand
 
 for _method in (
     numpy, item, tolist, __array__, __array_wrap__, __dlpack__, __dlpack_device__, __int__,
-    __float__, __complex__, __index__, __iter__, __delitem__, __reversed__, __contains__, __repr__, __format__,
+    __float__, __complex__, __index__, __iter__, __delitem__, __reversed__, __contains__, __repr__,
+    __format__,
     retain_grad, register_hook,
     register_post_accumulate_grad_hook, is_pinned, pin_memory, record_stream,
 ):  # fmt: skip

@@ -27,10 +27,10 @@ from .device import (
     resolve,
     seed_cuda,
 )
-from .ops._arguments import accepted, explained, kind_name
+from .ops._arguments import accepted, as_int, explained, kind_name, wrong_argument
 from .ops._inplace import any_requires_grad, bump, check_inplace
 from .ops._memory_format import MemoryFormat
-from .ops._op import Ints
+from .ops._op import AnyDevice, Ints
 from .ops._promotion import moved
 
 __all__ = [
@@ -58,9 +58,7 @@ class Generator:
     def __init__(self, device: Device | str = "cpu") -> None:
         self._kind = named(device).type  # what was asked for, also where the CPU stands in for it
         self.device = resolve(device)
-        self._stream: Any = (
-            MersenneTwister() if self._kind == "cpu" else new_philox(DEFAULT_SEED)
-        )
+        self._stream: Any = MersenneTwister() if self._kind == "cpu" else new_philox(DEFAULT_SEED)
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream that belongs to this number."""
@@ -207,10 +205,6 @@ def _draws(generator: Generator | None, kind: TensorType, device: Any = CPU) -> 
     """
     if generator is None:
         return draws(None, kind, device)
-    if not isinstance(generator, Generator):
-        raise TypeError(
-            f"argument 'generator' must be torch.Generator, not {type(generator).__name__}"
-        )
     if generator._kind != "cpu" and generator.device is not kind.device:
         raise RuntimeError(
             f"Expected a '{kind.device.type}' device type for generator but found "
@@ -232,13 +226,13 @@ def _floating(name: str) -> Any:
 
     def make(
         *size: Any, generator: Generator | None = None, out: Tensor | None = None,
-        dtype: DType | None = None, layout: Any = None, device: Device | str | int | None = None,
+        dtype: DType | None = None, layout: Any = None, device: AnyDevice = None,
         requires_grad: bool | None = False, pin_memory: bool | None = False, **names: Any,
     ) -> Tensor:  # fmt: skip
         if "size" in names:
             size = (names.pop("size"),)
         elif not size:
-            raise TypeError(f"{name}() missing 1 required positional arguments: \"size\"")
+            raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
         if names:
             raise TypeError(f"{name}() got an unexpected keyword argument '{next(iter(names))}'")
         shape = as_size(size, name)
@@ -274,7 +268,7 @@ def _like(name: str) -> Any:
 
     def like(
         input: Tensor, *, generator: Generator | None = None, dtype: DType | None = None,
-        layout: Any = None, device: Device | str | int | None = None,
+        layout: Any = None, device: AnyDevice = None,
         requires_grad: bool | None = False, memory_format: MemoryFormat | None = None,
         pin_memory: bool | None = False,
     ) -> Tensor:  # fmt: skip
@@ -296,8 +290,9 @@ def _as(input: Tensor, dtype: Any, device: Any) -> tuple[Any, Any]:
 
 @explained
 def randint(
-    low: int, high: int | Ints | None = None, size: Ints | None = None, *, generator: Generator | None = None,
-    out: Tensor | None = None, dtype: DType | None = None, layout: Any = None, device: Device | str | int | None = None,
+    low: Any, high: int | Ints | None = None, size: Ints | None = None, *,
+    generator: Generator | None = None, out: Tensor | None = None, dtype: DType | None = None,
+    layout: Any = None, device: AnyDevice = None,
     requires_grad: bool | None = False, pin_memory: bool | None = False,
 ) -> Tensor:  # fmt: skip
     """Random integers from ``low`` (default 0) up to, without, ``high``: ``randint(10, (2,))``.
@@ -317,6 +312,7 @@ def randint(
             f"({kind_name(low)}, {kind_name(high)}), but expected (int high, tuple of ints size) "
             "or (int low, int high, tuple of ints size)"
         )
+    low = as_int("high" if high is None else "low", low, "randint", 1)
     if high is None:
         low, high = 0, low
     kind = chosen_type(dtype, device, DTYPES["int64"])
@@ -328,12 +324,12 @@ def randint(
 @explained
 def randperm(
     n: int, *, generator: Generator | None = None, out: Tensor | None = None,
-    dtype: DType | None = None, layout: Any = None, device: Device | str | int | None = None,
+    dtype: DType | None = None, layout: Any = None, device: AnyDevice = None,
     requires_grad: bool | None = False, pin_memory: bool | None = False,
 ) -> Tensor:  # fmt: skip
     """The integers from 0 to ``n - 1`` in random order."""
     if n < 0:
-        raise RuntimeError(f"n must be non-negative, got {n}")
+        raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
     kind = chosen_type(dtype, device, DTYPES["int64"])
     array = _draws(generator, kind, device).randperm(n, kind.array_dtype)
     return into(out, finished(placed(array, kind), kind, requires_grad))
@@ -346,7 +342,7 @@ randn_like = _like("randn")
 @explained
 def randint_like(
     input: Tensor, low: int, high: int | None = None, *, generator: Generator | None = None,
-    dtype: DType | None = None, layout: Any = None, device: Device | str | int | None = None,
+    dtype: DType | None = None, layout: Any = None, device: AnyDevice = None,
     requires_grad: bool | None = False, memory_format: MemoryFormat | None = None,
     pin_memory: bool | None = False,
 ) -> Tensor:  # fmt: skip
@@ -361,8 +357,9 @@ def randint_like(
 
 @explained
 def normal(
-    mean: Tensor | float, std: Tensor | float = 1.0, size: Ints | None = None, *, generator: Generator | None = None,
-    out: Tensor | None = None, dtype: DType | None = None, device: Device | str | int | None = None,
+    mean: Tensor | float, std: Tensor | float = 1.0, size: Ints | None = None, *,
+    generator: Generator | None = None,
+    out: Tensor | None = None, dtype: DType | None = None, device: AnyDevice = None,
     requires_grad: bool | None = False,
 ) -> Tensor:  # fmt: skip
     """Normally distributed numbers; mean and standard deviation are numbers or tensors.
@@ -460,6 +457,8 @@ def _filler(name: str, draw: Any, doc: str) -> Any:
         self: Tensor, *args: Any, generator: Generator | None = None, **named: Any
     ) -> Tensor:
         args = _parameters(name, draw, args, named)
+        if generator is not None and not isinstance(generator, Generator):
+            raise wrong_argument(name, "generator", None, "torch.Generator", generator)
         check_inplace(name, self, mode.grad and any_requires_grad((self,)))
         source = _draws(generator, self._type)
         args = tuple(
@@ -501,10 +500,11 @@ def _parameters(name: str, draw: Any, args: tuple[Any, ...], named: dict[str, An
         if parameter in given:
             value = given[parameter]
             if value is not None or defaults[default] is not None:
-                value = accepted(draw, name, parameter, value)
+                place = (parameter.rstrip("_"), position + 1)
+                value = accepted(draw, name, parameter, value, place)
             found.append(value)
         elif default < 0:
-            raise TypeError(f"{name}() missing 1 required positional arguments: \"{parameter}\"")
+            raise TypeError(f'{name}() missing 1 required positional arguments: "{parameter}"')
         else:
             found.append(defaults[default])
     return tuple(found)

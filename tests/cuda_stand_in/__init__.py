@@ -114,5 +114,6 @@ def uninstall() -> None:
         if found.type == "cuda":
             found.xp = None
             found.types.clear()
+    _device.current_device.forget()
     _device.set_default_device(None)
     _device.set_current_cuda_index(0)

@@ -308,9 +308,7 @@ class ndarray:
         if self.dtype != arr.dtype:
             raise TypeError(f"{arr.dtype} array cannot be set to {self.dtype} array")
         if self.shape != arr.shape:
-            raise ValueError(
-                f"Shape mismatch. Old shape: {self.shape}, new shape: {arr.shape}"
-            )
+            raise ValueError(f"Shape mismatch. Old shape: {self.shape}, new shape: {arr.shape}")
         if not self._array.flags.forc:
             raise RuntimeError("Cannot set to non-contiguous array")
         self._array[...] = arr
@@ -491,9 +489,7 @@ def view_of(owner: ndarray, array: Any) -> ndarray:
     made._base = owner if owner._base is None else owner._base
     if array.size and not array.flags.writeable:
         offset = array.ctypes.data - owner._memory.ptr
-        array = numpy.ndarray(
-            array.shape, array.dtype, owner._memory.block, offset, array.strides
-        )
+        array = numpy.ndarray(array.shape, array.dtype, owner._memory.block, offset, array.strides)
     made._array = array
     return made
 

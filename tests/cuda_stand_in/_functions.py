@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import host_kernels
 import numpy
 
-from . import _methods  # noqa: F401  (attaches the methods)
+from . import _methods
 from ._array import (
     DLPack,
     check_dtype,
@@ -22,8 +23,6 @@ from ._array import (
     new,
     view_of,
 )
-from host_kernels import RawModule
-
 from ._linalg import LINALG, checked, errstate, geterr, seterr
 from ._memory import (
     Device,
@@ -298,9 +297,7 @@ def concatenate(
 def stack(
     tup: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> ndarray:
-    return concatenate(
-        [expand_dims(x, axis) for x in tup], axis, out, dtype=dtype, casting=casting
-    )
+    return concatenate([expand_dims(x, axis) for x in tup], axis, out, dtype=dtype, casting=casting)
 
 
 def expand_dims(a: Any, axis: Any) -> ndarray:
@@ -319,9 +316,7 @@ def lexsort(keys: Any) -> ndarray:
     if keys.ndim == 1:
         return array(0, numpy.intp)
     if keys.ndim != 2:
-        raise NotImplementedError(
-            "Keys with the rank of three or more is not supported in lexsort"
-        )
+        raise NotImplementedError("Keys with the rank of three or more is not supported in lexsort")
     return new(numpy.lexsort(keys._array))
 
 
@@ -511,24 +506,15 @@ class Kernel:
 
 
 class RawModule:
-    """`cupy.RawModule`: kernels, compiled for the host with one thread in one block."""
+    """`cupy.RawModule`: kernels, as `host_kernels` runs them."""
 
-    def __init__(
-        self, code: str | None = None, *, path: Any = None, options: Any = (),
-        backend: str = "nvrtc", translate_cucomplex: bool = False, enable_cooperative_groups: Any = (
-            False
-        ), name_expressions: Any = None, jitify: bool = False,
-    ) -> None:  # fmt: skip
-        import host_kernels
-
-        if host_kernels.COMPILER is None:
-            raise NotImplementedError("the stand-in needs g++ or clang++ to run a kernel")
-        self._module = host_kernels.RawModule(code, options=tuple(options))
+    def __init__(self, code: str, *, options: tuple[str, ...] = ()) -> None:
+        self._module = host_kernels.RawModule(code, options=options)
 
     def get_function(self, name: str) -> Any:
         function = self._module.get_function(name)
 
-        def launch(grid: Any, block: Any, args: Any, *, shared_mem: int = 0) -> None:
+        def launch(grid: Any, block: Any, args: Any) -> None:
             for numbers in (grid, block):
                 if not isinstance(numbers, tuple) or not all(type(n) is int for n in numbers):
                     raise TypeError(f"grid and block are tuples of ints, not {numbers!r}")
@@ -536,12 +522,12 @@ class RawModule:
                 if not isinstance(x, (ndarray, numpy.generic)):
                     raise TypeError(f"Unsupported type {type(x)}")
             launched(*args)
-            function(grid, block, tuple([x._array if isinstance(x, ndarray) else x for x in args]))
+            function(grid, block, args)
 
         return launch
 
 
-def raw_kernel(code: str, name: str, options: Any = (), **more: Any) -> Any:
+def raw_kernel(code: str, name: str, options: tuple[str, ...] = ()) -> Any:
     return RawModule(code, options=options).get_function(name)
 
 

@@ -1,4 +1,4 @@
-"""Linear algebra: CuPy's errors, which are silent unless asked for, and SciPy's functions on CUDA."""
+"""Linear algebra: CuPy's errors, which are silent unless asked for, and `cupyx.scipy.linalg`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def checked(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-# --- cupyx.scipy.linalg: it cannot be imported without cuBLAS, so its functions stand here ---------
+# --- cupyx.scipy.linalg, which cannot be imported without cuBLAS: it is not in the table ----------
 
 
 def _matrix(a: Any, name: str) -> Any:

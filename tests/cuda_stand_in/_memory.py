@@ -523,7 +523,7 @@ runtime = SimpleNamespace(
     getDeviceProperties=lambda device: {
         "name": b"the stand-in for CuPy (host memory)", "totalGlobalMem": TOTAL, "major": 9,
         "minor": 0, "multiProcessorCount": 4, "warpSize": 32, "maxThreadsPerBlock": 1024,
-    },  # fmt: skip
+    },
     driverGetVersion=lambda: 12090,
     runtimeGetVersion=lambda: 12090,
     is_hip=False,

@@ -212,9 +212,7 @@ def put(self: Any, indices: Any, values: Any, mode: str = "wrap") -> None:
 def repeat(self: Any, repeats: Any, axis: Any = None) -> ndarray:
     launched(self, repeats)
     if isinstance(repeats, numpy.ndarray):
-        raise TypeError(
-            "'repeats' does not accept numpy.ndarray; convert with cupy.array() first"
-        )
+        raise TypeError("'repeats' does not accept numpy.ndarray; convert with cupy.array() first")
     if isinstance(repeats, (ndarray, list, tuple)):
         wait("repeat by an array")
         repeats = repeats._array if isinstance(repeats, ndarray) else repeats

@@ -129,9 +129,7 @@ class ufunc:
         results = found if self.nout > 1 else (found,)
         made = [
             self._put(numpy.asarray(r).astype(t, copy=False), target, casting)
-            for r, t, target in zip(
-                results, types_out, outputs or (None,) * self.nout, strict=True
-            )
+            for r, t, target in zip(results, types_out, outputs or (None,) * self.nout, strict=True)
         ]
         return made[0] if self.nout == 1 else tuple(made)
 

@@ -1,4 +1,4 @@
-"""Writes ``cupy_table.json``: which functions, ufuncs and methods CuPy has, and how they are called.
+"""Writes ``cupy_table.json``: CuPy's functions, ufuncs and methods, and how they are called.
 
     python tests/cuda_stand_in/make_table.py
 

@@ -32,13 +32,15 @@ def classes(*shape: int, n: int = 4) -> np.ndarray:
     return (np.arange(int(np.prod(shape))) * 7 % n).reshape(shape)
 
 
+def images() -> list[Sample]:
+    return [S(normal(2, 4, 3, 2), classes(2, 3, 2), reduction=r) for r in REDUCTIONS]
+
+
 def by_class(**kwargs: Any) -> Callable[[], list[Sample]]:
     return lambda: [
         S(x, y, reduction=r, **options, **kwargs)
-        for x, y in (
-            (normal(3, 4), classes(3)), (normal(4), np.array(2)), (normal(2, 4, 3), classes(2, 3)),
-            (normal(2, 4, 3, 2), classes(2, 3, 2)),
-        )
+        for x, y in ((normal(3, 4), classes(3)), (normal(4), np.array(2)),
+                     (normal(2, 4, 3), classes(2, 3)))
         for r, options in (("mean", {}), ("none", {}), ("mean", {"ignore_index": 1}),
                            ("sum", {"ignore_index": 3}))
     ]  # fmt: skip
@@ -154,6 +156,8 @@ ROWS = [
         R(normal(3, 4), normal(3, 4), positive(2)),
         R(normal(3, 4), normal(3, 4), positive(3), reduction="average"),
     ]),
+    # PyTorch's derivative of the first wants memory in order.
+    *rows("nll_loss", images, grad=False), *rows("cross_entropy", images),
     *rows("nll_loss", by_class()), *rows("nll_loss", awkward_classes, grad=False),
     *rows("cross_entropy", by_class()), *rows("cross_entropy", awkward_classes, grad=False),
     *[row for name in ("nll_loss", "cross_entropy")
@@ -185,7 +189,8 @@ ROWS = [
         S(normal(3), np.array([1, 0, -1])),
     ]),
     *rows("margin_ranking_loss", lambda: [
-        *[far((3, 4), classes(3, 4, n=2) * 2 - 1, 0.8, reduction=r) for r in REDUCTIONS],
+        *[S(normal(3, 4), normal(3, 4)[::-1] ** 2, classes(3, 4, n=2) * 2 - 1, 0.37, reduction=r)
+          for r in REDUCTIONS],
         R(normal(3, 4), normal(4), np.array(1)),
     ]),
     *rows("multi_margin_loss", lambda: [
@@ -214,5 +219,11 @@ ROWS = [
     *rows(".hinge_embedding_loss", lambda: [S(normal(3), np.array([1, -1, -1]), 0.8, 0)]),
     *rows(".margin_ranking_loss", lambda: [far((3,), np.array([1, -1, -1]), 0.8, 2)]),
     *rows(".cosine_embedding_loss", lambda: [far((3, 4), np.array([1, -1, -1]))]),
+    *rows(".kl_div", lambda: [S(normal(3), probabilities(3)), S(normal(3), normal(3), 2,
+                                                                log_target=True)]),
+    *rows(".binary_cross_entropy_with_logits", lambda: [
+        S(normal(3), probabilities(3)), S(normal(3), probabilities(3), None, None, 1),
+    ]),
+    *rows(".poisson_nll_loss", lambda: [S(normal(3), positive(3) * 3, True, True, 1e-8, 1)]),
     *rows(".triplet_margin_loss", lambda: [far((3, 4), normal(3, 4) - 1)]),
 ]  # fmt: skip

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..device import user_stacklevel
+from ..device import check_on_cuda, user_stacklevel
 
 __all__ = ["anomaly", "detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled",
            "set_detect_anomaly"]  # fmt: skip
@@ -24,6 +24,7 @@ class _Anomaly:
     def set(self, enabled: bool, check_nan: bool) -> None:
         self.enabled, self.check_nan = enabled, check_nan
         self.check = refuse_nan if enabled and check_nan else None
+        check_on_cuda("anomaly", enabled)
 
 
 anomaly = _Anomaly()

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from ..device import memory_error, user_stacklevel
+from ..device import device_error, user_stacklevel
 from ._engine import Arithmetic, leads_to, run
 from ._fit import fit_array
 from ._graph import Edge
@@ -150,7 +150,7 @@ def backward(
             try:
                 run(((edge, _one(tensors)),), arithmetic["arrays"], keep=bool(retain_graph))
             except MemoryError as error:
-                raise memory_error(error) from None
+                raise device_error(error) from None
             finally:
                 mode.grad = before
             return
@@ -183,7 +183,7 @@ def _run(roots: Any, on_tensors: bool, keep: bool, **options: Any) -> None:
     try:
         run(roots, arithmetic["tensors" if on_tensors else "arrays"], keep=keep, **options)
     except MemoryError as error:
-        raise memory_error(error) from None
+        raise device_error(error) from None
     finally:
         mode.grad = before
 

@@ -109,8 +109,8 @@ class no_grad(_ModeContext):
 
     _wanted = False
 
-    def __new__(cls, function: Any = None) -> Any:
-        return _new(cls) if function is None else cls()(function)
+    def __new__(cls, orig_func: Any = None) -> Any:
+        return _new(cls) if orig_func is None else cls()(orig_func)
 
 
 class enable_grad(_ModeContext):
@@ -118,8 +118,8 @@ class enable_grad(_ModeContext):
 
     _wanted = True
 
-    def __new__(cls, function: Any = None) -> Any:
-        return _new(cls) if function is None else cls()(function)
+    def __new__(cls, orig_func: Any = None) -> Any:
+        return _new(cls) if orig_func is None else cls()(orig_func)
 
 
 def _set_grad(value: bool) -> Any:

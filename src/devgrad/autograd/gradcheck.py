@@ -37,13 +37,14 @@ class GradcheckError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class _Check:
-    """One real function of which a derivative is checked, and how exactly.
+class Check:
+    """One function of which a derivative is checked, and how exactly.
 
     Attributes:
         func, inputs: what is called with what.
-        part: ``"real"`` or ``"imaginary"``, where ``func`` gives that part of complex outputs.
-        complex_outputs: of the differentiable outputs, the numbers of those.
+        part: ``"real"`` or ``"imaginary"``, where ``func`` gives that part of complex outputs, or
+            is given that part of complex inputs.
+        complex_outputs, complex_inputs: the numbers of those, of the differentiable ones.
     """
 
     func: Callable[..., Any]
@@ -54,6 +55,7 @@ class _Check:
     nondet_tol: float
     part: str = ""
     complex_outputs: frozenset[int] = frozenset()
+    complex_inputs: frozenset[int] = frozenset()
 
     def call(self) -> Tensors:
         return _as_tuple(self.func(*self.inputs))
@@ -108,7 +110,8 @@ def gradcheck(
         check_grad_dtypes: accepted as in PyTorch; the engine gives every gradient its tensor's
             dtype.
         check_batched_grad: compare ``grad(is_grads_batched=True)`` with one call for each.
-        check_forward_ad, check_batched_forward_grad: need forward mode, which is not there yet.
+        check_forward_ad: compare the tangents of forward mode, too.
+        check_batched_forward_grad: needs vmap of forward mode, which is not there yet.
         check_backward_ad: False leaves out everything that needs a backward pass.
         fast_mode: compare one random projection of the Jacobians instead of the whole.
         masked: accepted as in PyTorch, where it concerns sparse tensors; they do not exist here.
@@ -120,7 +123,7 @@ def gradcheck(
         GradcheckError: a derivative differs from the quotient, or a pass from another pass.
         ValueError: no input requires grad.
         RuntimeError: an input's elements overlap in memory.
-        NotImplementedError: forward mode, or batched gradients, were asked for.
+        NotImplementedError: batched gradients were asked for.
 
     >>> import devgrad
     >>> x = devgrad.tensor([1.0, 2.0], dtype=devgrad.float64, requires_grad=True)
@@ -139,16 +142,22 @@ def gradcheck(
         raise AssertionError(
             "Setting check_batched_forward_grad=True requires check_forward_ad to be True"
         )
-    if check_forward_ad:
+    if check_batched_forward_grad:
         raise NotImplementedError(
-            "check_forward_ad=True needs forward mode, which devgrad does not have yet"
+            "check_batched_forward_grad=True needs vmap of forward mode, which is not there yet"
         )
-    check = _Check(func, _as_tuple(inputs), eps, atol, rtol, nondet_tol)
+    check = Check(func, _as_tuple(inputs), eps, atol, rtol, nondet_tol)
     _check_inputs(check.inputs)
     try:
         outputs = _differentiable(check.call())
-        for part in _real_parts(check):
+        for part in _real_parts(check) if check_backward_ad else ():
             (_check_projection if fast_mode else _check_jacobians)(part)
+        if check_forward_ad:
+            from ._gradcheck_forward import check_forward
+
+            check_forward(check, fast_mode, check_undefined_grad)
+        if not check_backward_ad:
+            return True
         for index, output in enumerate(outputs if check_batched_grad else ()):
             _check_batched(check, output, index)
         if outputs:
@@ -178,7 +187,7 @@ def _check_inputs(inputs: Tensors) -> None:
                 UserWarning,
                 stacklevel=user_stacklevel(),
             )
-        if any(stride <= 0 and n > 1 for stride, n in zip(x.stride(), x.shape)):
+        if x.numel() and any(stride <= 0 and n > 1 for stride, n in zip(x.stride(), x.shape)):
             raise RuntimeError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs "
                 "that are non-overlapping to be able to compute the numerical gradients "
@@ -187,7 +196,7 @@ def _check_inputs(inputs: Tensors) -> None:
             )
 
 
-def _real_parts(check: _Check) -> Iterator[_Check]:
+def _real_parts(check: Check) -> Iterator[Check]:
     """The real functions that the one to be checked consists of."""
     outputs = check.call()
     if not any(y.is_complex() for y in outputs):
@@ -206,7 +215,7 @@ def _real_parts(check: _Check) -> Iterator[_Check]:
 # --- the quotients --------------------------------------------------------------------------------
 
 
-def _quotient(check: _Check, move: Callable[[int], None]) -> list[Any]:
+def _quotient(check: Check, move: Callable[[int], None]) -> list[Any]:
     """For each output its change, when inputs are moved to both sides, by 2 ``eps``."""
     try:
         move(-1)
@@ -226,7 +235,7 @@ def _quotient(check: _Check, move: Callable[[int], None]) -> list[Any]:
     return [((b - a) / (2 * check.eps)).reshape(-1) for a, b in zip(low, high)]
 
 
-def _quotient_along(check: _Check, x: Any, place: Any, step: Any) -> list[Any]:
+def quotient_along(check: Check, x: Any, place: Any, step: Any) -> list[Any]:
     """The derivatives of the outputs when ``x[place]`` moves in the direction ``step``."""
     data = x.data  # its changes go unseen by autograd
     before = data[place].clone()
@@ -237,15 +246,15 @@ def _quotient_along(check: _Check, x: Any, place: Any, step: Any) -> list[Any]:
     return _quotient(check, move)
 
 
-def _numerical(check: _Check) -> list[list[Any]]:
+def numerical_jacobians(check: Check) -> list[list[Any]]:
     """The measured Jacobians: for each input, for each output."""
     found = []
     for x in check.targets:
         rows = []
         for place in itertools.product(*map(range, x.shape)):
-            row = _quotient_along(check, x, place, 1.0)
+            row = quotient_along(check, x, place, 1.0)
             if x.is_complex():
-                other = _quotient_along(check, x, place, 1j)
+                other = quotient_along(check, x, place, 1j)
                 row = [dx + 1j * dy for dx, dy in zip(row, other)]
             rows.append(row)
         columns = zip(*rows) if rows else [[] for _ in check.call()]
@@ -256,7 +265,7 @@ def _numerical(check: _Check) -> list[list[Any]]:
 # --- the gradients --------------------------------------------------------------------------------
 
 
-def _backward(check: _Check, output: Any, g: Any) -> list[Any]:
+def _backward(check: Check, output: Any, g: Any) -> list[Any]:
     """The gradients of one output by the inputs, flat."""
     grads = grad(output, check.targets, g, retain_graph=True, allow_unused=True)
     return [
@@ -265,7 +274,7 @@ def _backward(check: _Check, output: Any, g: Any) -> list[Any]:
     ]
 
 
-def _twice(check: _Check, backward: Callable[[], list[Any]]) -> list[Any]:
+def _twice(check: Check, backward: Callable[[], list[Any]]) -> list[Any]:
     """What ``backward`` gives, if it gives it again."""
     once, again = backward(), backward()
     for a, b in zip(once, again):
@@ -279,7 +288,7 @@ def _twice(check: _Check, backward: Callable[[], list[Any]]) -> list[Any]:
     return once
 
 
-def _analytical(check: _Check, output: Any) -> list[Any]:
+def _analytical(check: Check, output: Any) -> list[Any]:
     """The computed Jacobians of one output: for each input."""
 
     def rows() -> list[Any]:
@@ -294,34 +303,40 @@ def _analytical(check: _Check, output: Any) -> list[Any]:
     return _twice(check, rows)
 
 
-def _close(a: Any, b: Any, rtol: float, atol: float) -> bool:
+def close(a: Any, b: Any, rtol: float, atol: float) -> bool:
     kind = promote_types(a.dtype, b.dtype)
     return bool(devgrad.allclose(a.to(kind), b.to(kind), rtol, atol))
 
 
-def _mismatch(check: _Check, numerical: Any, analytical: Any, output: int, input: int) -> str:
-    about = f"While considering the {check.part} part of complex outputs only, "
+def mismatch(
+    check: Check, numerical: Any, analytical: Any, output: int, input: int, forward: bool = False
+) -> str:
+    """PyTorch's text for two Jacobians that differ."""
+    split = input in check.complex_inputs if forward else output in check.complex_outputs
+    what = "inputs" if forward else "outputs"
+    about = f"While considering the {check.part} part of complex {what} only, " if split else ""
     return (
-        f"{about if output in check.complex_outputs else ''}Jacobian mismatch for output {output} "
-        f"with respect to input {input},\nnumerical:{numerical}\nanalytical:{analytical}\n"
+        f"{about}Jacobian {'computed with forward mode ' if forward else ''}mismatch for output "
+        f"{output} with respect to input {input},\nnumerical:{numerical}\n"
+        f"analytical:{analytical}\n"
     )
 
 
-def _check_jacobians(check: _Check) -> None:
+def _check_jacobians(check: Check) -> None:
     """Compare all elements."""
     outputs = check.call()
-    numerical = _numerical(check)
+    numerical = numerical_jacobians(check)
     wanted = [k for k, y in enumerate(outputs) if y.requires_grad]
     if not wanted:
-        _expect_zero([j for row in numerical for j in row if j is not None], 0.0)
+        expect_zero([j for row in numerical for j in row if j is not None], 0.0)
     for i, k in enumerate(wanted):
         for j, a in enumerate(_analytical(check, outputs[k])):
             n = numerical[j][k]
-            if n is not None and a is not None and not _close(a, n, check.rtol, check.atol):
-                raise GradcheckError(_mismatch(check, n, a, i, j))
+            if n is not None and a is not None and not close(a, n, check.rtol, check.atol):
+                raise GradcheckError(mismatch(check, n, a, i, j))
 
 
-def _expect_zero(quotients: Sequence[Any], tolerance: float) -> None:
+def expect_zero(quotients: Sequence[Any], tolerance: float) -> None:
     if any(q.numel() and q.abs().max().item() > tolerance for q in quotients):
         raise GradcheckError("Numerical gradient for function expected to be zero")
 
@@ -329,31 +344,31 @@ def _expect_zero(quotients: Sequence[Any], tolerance: float) -> None:
 # --- fast mode ------------------------------------------------------------------------------------
 
 
-def _unit_vector(x: Any, generator: Any) -> Any:
+def unit_vector(x: Any, generator: Any) -> Any:
     """A random direction with no negative entries, real, of the size of ``x``."""
     v = devgrad.rand(x.numel(), generator=generator, dtype=devgrad.float64).to(x.device)
     return v / v.norm() if x.numel() else v
 
 
-def _check_projection(check: _Check) -> None:
+def _check_projection(check: Check) -> None:
     """Compare vᵀJu, for each pair of an input and an output."""
     generator = devgrad.Generator()  # the user's stream stays as it is
     outputs = check.call()
     wanted = [k for k, y in enumerate(outputs) if y.requires_grad]
     directions = []
     for x in check.targets:
-        parts = [_unit_vector(x, generator) for _ in range(1 + x.is_complex())]
+        parts = [unit_vector(x, generator) for _ in range(1 + x.is_complex())]
         directions.append(parts)
-    cotangents = [_unit_vector(outputs[k], generator) for k in wanted]
+    cotangents = [unit_vector(outputs[k], generator) for k in wanted]
     quotients = []
     for x, parts in zip(check.targets, directions):
         row = [
-            _quotient_along(check, x, ..., unit * u.reshape(x.shape).to(x.dtype))
+            quotient_along(check, x, ..., unit * u.reshape(x.shape).to(x.dtype))
             for unit, u in zip((1, 1j), parts)
         ]
         quotients.append([q[0] if len(q) == 1 else q[0] + 1j * q[1] for q in zip(*row)])
     if not wanted:
-        _expect_zero([q for row in quotients for q in row], check.nondet_tol)
+        expect_zero([q for row in quotients for q in row], check.nondet_tol)
     for i, (k, v) in enumerate(zip(wanted, cotangents)):
         y = outputs[k]
         grads = _twice(check, lambda y=y, v=v: _backward(check, y, v.reshape(y.shape).to(y.dtype)))  # type: ignore[misc]
@@ -365,13 +380,13 @@ def _check_projection(check: _Check) -> None:
             n = (quotients[j][k] * v).sum()
             # Each element may be off by atol: so many of them are summed here.
             atol = check.atol * sum(u.sum().item() for u in parts) * v.sum().item()
-            if not _close(a, n, check.rtol, atol):
-                raise GradcheckError(_mismatch(check, n, a, i, j) + _in_full(check, i, k, j))
+            if not close(a, n, check.rtol, atol):
+                raise GradcheckError(mismatch(check, n, a, i, j) + _in_full(check, i, k, j))
 
 
-def _in_full(check: _Check, i: int, k: int, j: int) -> str:
+def _in_full(check: Check, i: int, k: int, j: int) -> str:
     """The whole Jacobians, for the message of a check that failed in fast mode."""
-    numerical = _numerical(check)[j][k]
+    numerical = numerical_jacobians(check)[j][k]
     analytical = _analytical(check, check.call()[k])[j]
     text = (
         "\nThe above quantities relating the numerical and analytical jacobians are computed \n"
@@ -381,7 +396,7 @@ def _in_full(check: _Check, i: int, k: int, j: int) -> str:
         "The max per-element difference (slow mode) is: "
         f"{(numerical - analytical).abs().max().item()}.\n"
     )
-    if _close(analytical, numerical, check.rtol, check.atol):
+    if close(analytical, numerical, check.rtol, check.atol):
         text += (
             "Fast gradcheck failed but element-wise differences are small. This means that the\n"
             "test might've passed in slow_mode! Call with `fast_mode=False`."
@@ -392,7 +407,7 @@ def _in_full(check: _Check, i: int, k: int, j: int) -> str:
 # --- properties of the backward pass --------------------------------------------------------------
 
 
-def _check_batched(check: _Check, output: Any, index: int) -> None:
+def _check_batched(check: Check, output: Any, index: int) -> None:
     """A batch of gradients at once must give what each of them gives."""
     generator = devgrad.Generator()
     rows = [
@@ -418,7 +433,7 @@ def _check_batched(check: _Check, output: Any, index: int) -> None:
             )
 
 
-def _check_zeros(check: _Check, outputs: Tensors) -> None:
+def _check_zeros(check: Check, outputs: Tensors) -> None:
     """A backward pass from zeros must give zeros."""
     zeros = [devgrad.zeros_like(y).detach() for y in outputs]
     grads = grad(outputs, check.targets, zeros, retain_graph=True, allow_unused=True)
@@ -451,7 +466,7 @@ class _Undefined(Node):
         return cut
 
 
-def _check_undefined(check: _Check) -> None:
+def _check_undefined(check: Check) -> None:
     """Outputs that receive no gradient, all of them or one, must do no harm.
 
     An operation of several outputs is then given None for some of their gradients.
@@ -507,7 +522,7 @@ def gradgradcheck(
     Args:
         grad_outputs: the gradients of those outputs that require grad; default random ones.
         gen_non_contig_grad_outputs: whether those shall not be contiguous.
-        check_fwd_over_rev: needs forward mode, which is not there yet.
+        check_fwd_over_rev: also take the backward pass in forward mode.
         check_rev_over_rev: False leaves out what takes a backward pass through a backward pass.
 
     The other arguments, and what is raised, are `gradcheck`'s.
@@ -538,8 +553,9 @@ def gradgradcheck(
 
     def backward_pass(*args: Any) -> Tensors:
         point, cotangents = args[: len(inputs)], args[len(inputs) :]
+        by = [point[i].requires_grad_() for i in wanted]  # in forward mode they are cut off
         grads = grad(
-            _differentiable(func(*point)), [point[i] for i in wanted], cotangents,
+            _differentiable(func(*point)), by, cotangents,
             create_graph=True, allow_unused=True,
         )  # fmt: skip
         return tuple(g for g in grads if g is not None)

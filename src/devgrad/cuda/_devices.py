@@ -8,6 +8,8 @@ from typing import Any
 from .._tensor import Tensor
 from ..device import (
     Device,
+    check_on_cuda,
+    checks_on_cuda,
     cuda_is_loaded,
     cuda_problem,
     current_cuda_index,
@@ -227,14 +229,14 @@ def set_debug(mode: bool = True) -> None:
 
     Indices out of bounds are then refused with PyTorch's error, where they wrap around silently (or
     count from the end) otherwise; so are probabilities and standard deviations that are none. The
-    environment variable ``DEVGRAD_CUDA_DEBUG=1`` turns it on from outside.
+    environment variable ``DEVGRAD_CUDA_DEBUG=1`` turns it on from outside, and so does anomaly
+    mode, `autograd.detect_anomaly`, as long as it is on.
 
     Where there is no GPU everything is checked anyway.
     """
-    if is_available():
-        resolve("cuda").xp.checks_bounds = bool(mode)
+    check_on_cuda("debug", bool(mode))
 
 
 def is_debug() -> bool:
     """Whether `set_debug` is on."""
-    return is_available() and bool(resolve("cuda").xp.checks_bounds)
+    return checks_on_cuda("debug")

@@ -83,9 +83,7 @@ def set_per_process_memory_fraction(fraction: float, device: Any = None) -> None
     if not 0 <= fraction <= 1:
         raise ValueError(f"Invalid fraction value: {fraction}. Allowed range: 0~1")
     if is_available():
-        runtime().set_memory_fraction(
-            fraction, resolve(Device("cuda", number_of(device))).index
-        )
+        runtime().set_memory_fraction(fraction, resolve(Device("cuda", number_of(device))).index)
 
 
 def get_per_process_memory_fraction(device: Any = None) -> float:

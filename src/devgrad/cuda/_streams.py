@@ -16,8 +16,8 @@ __all__ = [
 class Stream:
     """A sequence of work on a device, independent of other streams.
 
-    Used with ``with cuda.stream(s):``, or ``with s:``. Streams do not wait for one another by themselves, nor for
-    the default stream: `wait_stream` and `wait_event` make them.
+    Used with ``with cuda.stream(s):``, or ``with s:``. Streams do not wait for one another by
+    themselves, nor for the default stream: `wait_stream` and `wait_event` make them.
 
     Args:
         device: where; default: the current device.

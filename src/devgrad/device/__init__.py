@@ -7,16 +7,18 @@ from ._device import (
     Device,
     TensorType,
     array_namespace,
+    check_on_cuda,
+    checks_on_cuda,
     cuda_is_loaded,
     cuda_problem,
     current_cuda_index,
     current_device,
+    device_error,
     device_of_array,
     dtype_of_array,
     get_default_device,
     install,
     known_namespaces,
-    memory_error,
     named,
     resolve,
     set_current_cuda_index,
@@ -47,17 +49,17 @@ from ._streams import (
     placed,
     seed_cuda,
 )
-from ._transfer import fetched, retyped, transferred
 from ._threads import get_num_threads, set_num_threads
+from ._transfer import fetched, retyped, transferred
 
 __all__ = [
     "CPU", "DEFAULT_SEED", "Device", "DType", "DTYPES", "MersenneTwister", "OutOfMemoryError",
-    "TensorType", "array_namespace", "checked_seed", "combine_categories", "cuda_is_loaded",
-    "cuda_problem", "cuda_stream", "cuda_streams", "current_cuda_index", "current_device",
-    "default_stream", "device_of_array", "draws", "dtype_of_array", "dtype_of_number",
-    "fetched", "get_default_device", "get_num_threads", "set_num_threads", "get_default_dtype", "in_units", "install",
-    "known_namespaces", "memory_error", "named", "new_philox", "placed", "promote_types",
-    "quiet", "resolve", "retyped", "seed_cuda", "set_current_cuda_index", "set_default_device",
-    "set_default_dtype", "set_device_fallback", "transferred", "user_stacklevel",
-    "when_several",
+    "TensorType", "array_namespace", "check_on_cuda", "checked_seed", "checks_on_cuda",
+    "combine_categories", "cuda_is_loaded", "cuda_problem", "cuda_stream", "cuda_streams",
+    "current_cuda_index", "current_device", "default_stream", "device_error", "device_of_array",
+    "draws", "dtype_of_array", "dtype_of_number", "fetched", "get_default_device",
+    "get_default_dtype", "get_num_threads", "in_units", "install", "known_namespaces", "named",
+    "new_philox", "placed", "promote_types", "quiet", "resolve", "retyped", "seed_cuda",
+    "set_current_cuda_index", "set_default_device", "set_default_dtype", "set_device_fallback",
+    "set_num_threads", "transferred", "user_stacklevel", "when_several",
 ]  # fmt: skip

@@ -63,7 +63,7 @@ def _rows_of(x: Any, axes: tuple[int, ...]) -> int | None:
     first = x.ndim - len(axes)
     if not x.flags.c_contiguous or not x.size or axes != tuple(range(first, x.ndim)):
         return None
-    return math.prod(x.shape[first:])
+    return int(math.prod(x.shape[first:]))
 
 
 def sums(x: Any, axes: tuple[int, ...]) -> Any:
@@ -78,9 +78,10 @@ def sums(x: Any, axes: tuple[int, ...]) -> Any:
 def sum_of_products(x: Any, y: Any, axes: tuple[int, ...]) -> Any:
     """``x * y``, of one shape, summed over ``axes``, which are kept with size 1."""
     n = _rows_of(x, axes) if y.flags.c_contiguous else None
-    kept = [1 if i in axes else m for i, m in enumerate(x.shape)]
     if n is not None:
-        return numpy.vecdot(x.reshape(-1, n), y.reshape(-1, n)).reshape(kept)
+        total = numpy.vecdot(x.reshape(-1, n), y.reshape(-1, n))
+        return total.reshape(x.shape[: x.ndim - len(axes)] + (1,) * len(axes))
+    kept = [1 if i in axes else m for i, m in enumerate(x.shape)]
     letters = list(range(x.ndim))
     return numpy.einsum(x, letters, y, letters, [i for i in letters if i not in axes]).reshape(kept)
 
@@ -89,10 +90,10 @@ def exp_shift(x: Any, axis: int) -> Any:
     """What is to be taken from ``x`` so that no sum of its exponentials along ``axis`` overflows or
     vanishes: the greatest values, kept as a dimension of size 1, or None if nothing need be."""
     n = x.shape[axis]
-    if 0 < x.size <= 2 * _BLOCK:
-        # To look at all elements at once is quicker than to look at rows and shift each of them.
-        if numpy.minimum.reduce(x, None) > -40 and numpy.maximum.reduce(x, None) < 40:
-            return None
+    # To look at all elements at once is quicker than to look at rows and shift each of them.
+    small = 0 < x.size <= 2 * _BLOCK
+    if small and numpy.minimum.reduce(x, None) > -40 and numpy.maximum.reduce(x, None) < 40:
+        return None
     if n < 16 and axis == x.ndim - 1 > 0:
         columns = numpy.ascontiguousarray(numpy.moveaxis(x, -1, 0))
         return numpy.maximum.reduce(columns, axis=0)[..., None]

@@ -6,7 +6,6 @@ CuPy. What a namespace has to offer is written in ``_numpy.py``.
 
 from __future__ import annotations
 
-import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,6 +38,11 @@ def strided(array: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset
     return cupy.ndarray(
         shape, array.dtype, memptr=pointer, strides=[s * array.itemsize for s in strides]
     )
+
+
+def _windowed(array: Any, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
+    steps = [s * array.itemsize for s in strides]
+    return cupy.ndarray(shape, array.dtype, memptr=array.data, strides=steps)
 
 
 def _accumulate(name: str, x: Any, axis: int) -> Any:
@@ -121,14 +125,14 @@ vars(xp).update(
     scalar_types=(),
     storage=storage,
     strided=strided,
+    windowed=_windowed,
     expanded=cupy.broadcast_to,
     repeated=cupy.broadcast_to,
     summed=lambda array, axes, shape: array.sum(axis=axes).reshape(shape),
     scatter_add=lambda target, index, values: _scatter("add", target, index, values),
     scatter_at=_scatter_at,
     block_bytes=1 << 28,
-    # Looking waits for the GPU: `devgrad.cuda.set_debug` turns it on.
-    checks_bounds=os.environ.get("DEVGRAD_CUDA_DEBUG", "") not in ("", "0"),
+    checks_bounds=False,  # until `check_on_cuda` asks for it
     wraps=True,
     masked=lambda array, mask: cupy.where(mask, array, 0),
     erf=_special("erf"),

@@ -49,10 +49,6 @@ class CudaLapack(Lapack):
             return cupy.empty((*batch, *b.shape[-2:]), b.dtype)
         a = cupy.broadcast_to(a, (*batch, *a.shape[-2:]))
         b = cupy.broadcast_to(b, (*batch, *b.shape[-2:]))
-        if len(batch) == 0:
-            return solve_triangular(a, b, lower=not upper, unit_diagonal=unit)
-        if a.dtype.kind == "c":  # "N" reads a batch as its transpose: harmless, but not for "C"
-            a = cupy.ascontiguousarray(a)
         return solve_triangular(a, b, trans="N", lower=not upper, unit_diagonal=unit)
 
     def eigh(self, a: Any, uplo: str) -> Any:

@@ -43,15 +43,31 @@ class OnDevice:
             _runtime.setDevice(self.index)
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        text = None if error is None else out_of_memory(error)
+        found = None if error is None else explained(error)
         if self.before != self.index:
             _runtime.setDevice(self.before)
-        if text is not None:
-            raise OutOfMemoryError(text) from None
+        if found is not None:
+            raise found from None
 
 
-def out_of_memory(error: BaseException) -> str | None:
-    """PyTorch's words for CuPy's error of an exhausted GPU, the current one; None for others."""
+def explained(error: BaseException) -> RuntimeError | None:
+    """An error of CUDA in PyTorch's words, and then in ours; None for other errors."""
+    text = _out_of_memory(error)
+    if text is not None:
+        return OutOfMemoryError(text)
+    if not isinstance(error, _runtime.CUDARuntimeError):
+        return None
+    return RuntimeError(
+        f"CUDA error: {str(error).partition(': ')[2] or error}\nCUDA kernel errors might be "
+        "asynchronously reported at some other API call, so the stacktrace below might be "
+        "incorrect.\nFor debugging consider passing CUDA_LAUNCH_BLOCKING=1: the error then comes "
+        "from the line that made it. devgrad.cuda.set_debug() checks indices. After most of these "
+        f"errors ({str(error).partition(':')[0]}) the GPU can be used again by a new process only"
+    )
+
+
+def _out_of_memory(error: BaseException) -> str | None:
+    """What to say of an exhausted GPU, the current one; None if that is not the error."""
     if isinstance(error, cupy.cuda.memory.OutOfMemoryError):
         size = getattr(error, "_size", None)
         if size is None:
@@ -93,7 +109,7 @@ def _hold(array: Any, stream: Any = None) -> None:
 
 
 def hold_for(owner: Any, array: Any, stream: Any) -> None:
-    """When ``owner`` goes, keep its array's memory until ``stream`` has done what it then has to do.
+    """When ``owner`` goes, keep its array's memory until ``stream`` has done its work of then.
 
     CuPy would give it to the next array of the stream that it was allocated in.
     """
@@ -126,9 +142,9 @@ def to_host(array: Any, non_blocking: bool = False) -> Any:
 
     With ``non_blocking`` it lies in pinned memory, and is right once the stream is done.
     """
-    if not non_blocking or not array.nbytes:
-        return array.get(order="A")
     with OnDevice(array.device.id):
+        if not non_blocking or not array.nbytes:
+            return array.get(order="A")
         made = _pinned(array.shape, array.dtype)
         cupy.ascontiguousarray(array).get(out=made, blocking=False)
         _hold(made)
@@ -245,7 +261,7 @@ class _Peak:
 
     def _add(self, what: dict[str, Any], sign: int) -> None:
         index = what["device_id"]
-        if index in self.now:
+        if index in self.now and what["mem_ptr"]:  # (none was given out otherwise)
             self.now[index] += sign * what["mem_size"]
             self.most[index] = max(self.most[index], self.now[index])
 
@@ -378,6 +394,7 @@ class _Raising:
 RUNTIME: dict[str, Any] = {
     "device_count": device_count,
     "device_in_use": _runtime.getDevice,
+    "explained": explained,
     "device_name": lambda index: _runtime.getDeviceProperties(index)["name"].decode(),
     "fetch": fetch,
     "from_host": from_host,
@@ -386,7 +403,6 @@ RUNTIME: dict[str, Any] = {
     "linalg": _Raising(),
     "memory_allocated": lambda index: RUNTIME["runtime"].used_bytes(index),
     "on_device": OnDevice,
-    "out_of_memory": out_of_memory,
     "philox_fill": philox_fill,
     "pinned": pinned,
     "from_cuda_array": from_cuda_array,

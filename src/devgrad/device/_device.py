@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 from . import _numpy
 from ._dtype import DTYPES, FLOATING, OF_ARRAY_DTYPE, DType
-from ._memory import OutOfMemoryError
 
 __all__ = [
     "Device", "TensorType", "array_namespace", "cuda_problem", "device_of_array",
@@ -55,7 +54,7 @@ class Device:
         if not isinstance(type, str):
             raise TypeError(
                 "device() received an invalid combination of arguments - got "
-                f"({type.__class__.__name__}), but expected a name, a name and an index, or an index"
+                f"({type.__class__.__name__}), but expected a name, perhaps with an index"
             )
         if index is not None and (isinstance(index, bool) or not hasattr(index, "__index__")):
             raise TypeError(
@@ -67,7 +66,9 @@ class Device:
         kind, _, number = type.partition(":")
         if kind not in _loaders:
             raise RuntimeError(
-                f"Expected one of cpu, cuda device type at start of device string: {type}"
+                "Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, "
+                "fpga, maia, xla, lazy, vulkan, mps, meta, hpu, mtia, privateuseone device type at "
+                f"start of device string: {type}. devgrad has cpu and cuda"
             )
         if number:
             if index is not None:
@@ -203,8 +204,31 @@ def _namespace(kind: str) -> Any:
                 found = reason
             else:
                 known_namespaces[found.array_type] = found
+                if kind == "cuda":
+                    if os.environ.get("DEVGRAD_CUDA_DEBUG", "") not in ("", "0"):
+                        _checking.add("debug")
+                    found.checks_bounds = bool(_checking)
             _loaded[kind] = found
     return found
+
+
+_checking: set[str] = set()  # why values are looked at on CUDA
+
+
+def check_on_cuda(reason: str, on: bool) -> None:
+    """Look at indices and other values on CUDA too, though looking waits for the GPU.
+
+    ``reason`` is who wants it, ``"debug"`` or ``"anomaly"``; one of them suffices.
+    """
+    (_checking.add if on else _checking.discard)(reason)
+    if cuda_is_loaded():
+        _loaded["cuda"].checks_bounds = bool(_checking)
+
+
+def checks_on_cuda(reason: str) -> bool:
+    """Whether `check_on_cuda` was asked for, for this reason."""
+    _namespace("cuda")  # the environment may ask for it
+    return reason in _checking
 
 
 def cuda_problem() -> str | None:
@@ -239,13 +263,13 @@ class _CurrentDevice:
 
     def __init__(self) -> None:
         self.use: Callable[[Device], None] | None = None
-        self.guarded = False
         self._callbacks: list[Callable[[], None]] = []
+        self._undo: list[Callable[[], None]] = []
         self._xp: Any = None
 
     def guard(self, xp: Any) -> None:
         """A second device is asked for: from now on the device has to be minded."""
-        self.guarded, self._xp = True, xp
+        self._xp = xp
         self.use = lambda device: xp.use_device(device.index) if device.type == "cuda" else None
         for callback in self._callbacks:
             callback()
@@ -254,6 +278,16 @@ class _CurrentDevice:
         """A context that in the end makes the device current that is so now."""
         return self._xp.on_device(self._xp.device_in_use())
 
+    def when_forgotten(self, undo: Callable[[], None]) -> None:
+        """What takes a guard away again."""
+        self._undo.append(undo)
+
+    def forget(self) -> None:
+        """Be as before a second device was asked for."""
+        while self._undo:
+            self._undo.pop()()
+        self.use = self._xp = None
+
 
 current_device = _CurrentDevice()
 
@@ -261,17 +295,17 @@ current_device = _CurrentDevice()
 def when_several(callback: Callable[[], None]) -> Callable[[], None]:
     """Have something called when a second CUDA device is first asked for; a decorator."""
     current_device._callbacks.append(callback)
-    if current_device.guarded:
+    if current_device.use is not None:
         callback()
     return callback
 
 
-def memory_error(error: MemoryError) -> Exception:
-    """What to raise for an error of memory: of a GPU's, `OutOfMemoryError`."""
+def device_error(error: Exception) -> Exception:
+    """What to raise for an error: if it is CUDA's, one in PyTorch's words; else itself."""
     for xp in _loaded.values():
-        text = getattr(xp, "out_of_memory", lambda error: None)(error)
-        if text is not None:
-            return OutOfMemoryError(text)
+        found: Exception | None = getattr(xp, "explained", lambda error: None)(error)
+        if found is not None:
+            return found
     return error
 
 
@@ -353,7 +387,7 @@ def resolve(device: Device | str | int | None) -> Device:
             f"CUDA devices are numbered 0 to {xp.device_count() - 1}"
         )
     real = Device("cuda", index)
-    if index and not current_device.guarded:
+    if index and current_device.use is None:
         current_device.guard(xp)
     real._open(xp)
     return real

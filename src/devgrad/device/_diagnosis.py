@@ -86,8 +86,8 @@ def _driver_version() -> int | None:
     except OSError:
         return None
     version = ctypes.c_int(0)
-    driver.cuDriverGetVersion(ctypes.byref(version))
-    return version.value
+    failed = driver.cuDriverGetVersion(ctypes.byref(version))
+    return None if failed else version.value or None  # (a stub of the driver knows none)
 
 
 def _dotted(version: int) -> str:

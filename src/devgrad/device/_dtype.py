@@ -150,7 +150,8 @@ def set_default_dtype(d: Any) -> None:
     """
     if not isinstance(d, DType) or not d.is_floating_point:
         raise TypeError(
-            "only floating-point types are supported as the default type: "
+            ("" if isinstance(d, DType) else "invalid dtype object: ")
+            + "only floating-point types are supported as the default type: "
             f"pass devgrad.float16, float32 or float64, not {d!r}"
         )
     _Default.floating = d

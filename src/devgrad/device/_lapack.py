@@ -19,6 +19,8 @@ import math
 from contextlib import nullcontext
 from typing import Any
 
+import numpy
+
 from ._bunch_kaufman import ldl_factor, ldl_solve
 
 __all__ = ["Lapack", "adjoint"]
@@ -65,8 +67,6 @@ _PADE_RANGES = {
 
 def _by_sytrf(lapack: Any, hermitian: bool, a: Any) -> Any:
     """`ldl_factor` by SciPy."""
-    import numpy
-
     n = a.shape[-1]
     flat = a.reshape(-1, n, n)
     name = "hetrf" if hermitian and a.dtype.kind == "c" else "sytrf"
@@ -207,8 +207,6 @@ class Lapack:
 
     @staticmethod
     def _swapped(pivots: Any, size: int) -> Any:
-        import numpy
-
         k = pivots.shape[-1]
         flat = pivots.reshape(math.prod(pivots.shape[:-1]), k).astype(numpy.int64) - 1
         order = numpy.empty((len(flat), size), numpy.int64)
@@ -285,6 +283,8 @@ class Lapack:
     def solve(self, a: Any, b: Any) -> tuple[Any, Any]:
         """The x of ``a x = b``, and infos as of `lu`. The batches have the same shape."""
         xp = self.xp
+        if not b.size:
+            return xp.empty(b.shape, b.dtype), self.infos(a)
         try:
             with self.raising():
                 return xp.linalg.solve(a, b), self.infos(a)

@@ -9,6 +9,7 @@ which every kind of array has to offer:
 ``from_host(x, i)``  the NumPy array ``x`` on this kind's device number ``i``
 ``to_host(x)``       a NumPy array with the elements of ``x``
 ``strided(...)``     an array over the storage of another, by shape, strides and offset in elements
+``windowed(...)``    an array that begins where another does, by shape and strides in elements
 ``expanded(x, s)``   a view of ``x`` broadcast to the shape ``s``; as writable as ``x``
 ``storage(x)``       ``(offset of x in its storage, size of the storage)``, in elements
 ``on_device(i)``     a context manager: arrays made inside are on device number ``i``
@@ -30,6 +31,9 @@ which every kind of array has to offer:
 ``dlpack_versions``  whether its arrays' ``__dlpack__`` takes ``max_version``
 ``device_count()``, ``synchronize(i)``, ``device_name(i)``, ``memory_allocated(i)``
 ===================  ===============================================================================
+
+A kind of device other than the CPU has besides what ``_cupy_runtime.RUNTIME`` lists: copies between
+devices, pinned memory, streams, the words for its errors.
 """
 
 from __future__ import annotations
@@ -99,6 +103,14 @@ def strided(array: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset
         first.reshape(-1), ((high - low) // owner.itemsize,), (owner.itemsize,)
     ).view(array.dtype)
     return numpy.lib.stride_tricks.as_strided(whole[offset:], shape, steps)
+
+
+def windowed(array: Any, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
+    """The array of this shape from the first element of ``array`` on; strides are in elements."""
+    steps = tuple([s * array.itemsize for s in strides])
+    if array.flags.c_contiguous:
+        return numpy.ndarray(shape, array.dtype, array, 0, steps)
+    return numpy.lib.stride_tricks.as_strided(array, shape, steps)
 
 
 def expanded(array: Any, shape: tuple[int, ...]) -> Any:
@@ -267,12 +279,13 @@ vars(xp).update(
     on_device=lambda index: nullcontext(),
     storage=storage,
     strided=strided,
+    windowed=windowed,
     expanded=expanded,
     repeated=repeated,
     summed=summed,
     scatter_add=_scatter_add,
     scatter_at=_scatter_at,
-    block_bytes=1 << 20,  # they stay in the second-level cache
+    block_bytes=1 << 19,  # they stay in the second-level cache
     checks_bounds=True,
     wraps=False,
     accumulate=lambda name, x, axis: getattr(numpy, name).accumulate(x, axis=axis),

@@ -72,7 +72,7 @@ def fill(name: str, out: Array, seed: int, offset: int, *parameters: Any) -> Non
         >>> out = np.empty(2, np.float32)
         >>> fill("uniform", out, 0, 0, 0.0, 1.0, 1.0)
         >>> out
-        array([0.39904642, 0.8805201 ], dtype=float32)
+        array([0.39904642, 0.88052016], dtype=float32)
     """
     distribution = DISTRIBUTIONS[name]
     wide = out.itemsize == 8

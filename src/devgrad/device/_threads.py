@@ -58,10 +58,8 @@ def set_num_threads(num_threads: int) -> None:
     Warns:
         UserWarning: NumPy's library for matrices is not OpenBLAS, and cannot be told.
     """
-    if not isinstance(num_threads, int) or isinstance(num_threads, bool):
-        raise RuntimeError(
-            f"set_num_threads expects an int, but got {type(num_threads).__name__}"
-        )
+    if num_threads.__class__ is not int:
+        raise RuntimeError(f"set_num_threads expects an int, but got {type(num_threads).__name__}")
     if num_threads <= 0:
         raise RuntimeError("set_num_threads expects a positive integer")
     found = _openblas()

@@ -36,6 +36,7 @@ from . import (
     logic,
     losses,
     losses_classes,
+    losses_likelihoods,
     losses_margins,
     masking,
     matmul,

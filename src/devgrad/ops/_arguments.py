@@ -7,21 +7,22 @@ parameters' annotations, and the first that does not fit is what is reported, by
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from types import CodeType, FunctionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 from .._tensor import Tensor
 from ..autograd._provenance import USER_FILES, user_line
 from ..device import DTYPES, Device, DType, array_namespace
 
-__all__ = ["NUMBERS", "accepted", "as_bool", "as_dtype", "as_int", "as_ints", "explain_op", "explained", "kind_name",
-           "outer_name", "wrong_argument"]  # fmt: skip
+__all__ = ["NUMBERS", "accepted", "as_bool", "as_dtype", "as_int", "as_ints", "door", "explain_op",
+           "explained", "kind_name", "outer_name", "wrong_argument"]  # fmt: skip
 
 NUMBERS = (bool, int, float, complex)
 _NONE: frozenset[str] = frozenset()
-_VARARGS, _VARKEYWORDS = 0x04, 0x08  # as in inspect.CO_VARARGS, which is slow to load
+_VARARGS, _VARKEYWORDS = 0x04, 0x08  # inspect's CO_VARARGS and CO_VARKEYWORDS, which loads slowly
 
 
 def kind_name(value: object) -> str:
@@ -31,9 +32,7 @@ def kind_name(value: object) -> str:
         return "torch.dtype"
     if cls is Device:
         return "torch.device"
-    return cls.__name__ if cls.__module__ in ("builtins", "devgrad._tensor") else (
-        f"{cls.__module__}.{cls.__name__}"
-    )  # fmt: skip
+    return f"numpy.{cls.__name__}" if cls.__module__ == "numpy" else cls.__name__
 
 
 def wrong_argument(
@@ -109,6 +108,10 @@ def _is_ints(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and all(map(_is_int, value))
 
 
+def _is_device(value: Any) -> bool:
+    return value is None or isinstance(value, (Device, str)) or _is_int(value)
+
+
 def _is_tensors(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and all(isinstance(x, Tensor) for x in value)
 
@@ -160,7 +163,9 @@ _KINDS: dict[str, _Kind] = {  # by annotation
     "Array": _Kind("Tensor", lambda v: isinstance(v, Tensor), _same),
     "Arrays": _Kind("tuple of Tensors", _is_tensors, _same, "False"),
     "int": _Kind("int", _is_int, int, "{}.__class__ is int"),
-    "float": _Kind("float", _is_float, _as_number, "{0}.__class__ is float or {0}.__class__ is int"),
+    "float": _Kind(
+        "float", _is_float, _as_number, "{0}.__class__ is float or {0}.__class__ is int"
+    ),
     "bool": _Kind("bool", _is_bool, bool, "{}.__class__ is bool"),
     "str": _Kind("str", lambda v: isinstance(v, str), _same, "{}.__class__ is str"),
     "Number": _Kind(
@@ -168,7 +173,9 @@ _KINDS: dict[str, _Kind] = {  # by annotation
     ),
     "Ints": _Kind("tuple of ints", _is_ints, _as_ints, "not {}"),
     "DType": _Kind("torch.dtype", _is_dtype, as_dtype, "{}.__class__ is DType"),
-    "Device": _Kind("torch.device", lambda v: isinstance(v, Device), _same, "{}.__class__ is Device"),
+    "AnyDevice": _Kind(
+        "torch.device", _is_device, _same, "{0} is None or {0}.__class__ is Device"
+    ),
     "Generator": _Kind("torch.Generator", lambda v: hasattr(v, "_stream"), _same, "False"),
     "MemoryFormat": _Kind(
         "torch.memory_format", lambda v: type(v).__name__ == "MemoryFormat", _same, "False"
@@ -192,8 +199,13 @@ def misfit(annotation: str, value: Any) -> str | None:
     return None if not kinds or any(kind.fits(value) for kind in kinds) else kinds[0].name
 
 
-def accepted(function: Any, name: str, parameter: str, value: Any) -> Any:
+def accepted(
+    function: Any, name: str, parameter: str, value: Any, place: tuple[str, int] | None = None
+) -> Any:
     """An argument in its one form: an int for a NumPy integer, a dtype for Python's ``float``.
+
+    Args:
+        place: what the user knows the parameter by, and its position; default as in ``function``.
 
     Raises:
         TypeError: it is of the wrong kind.
@@ -201,6 +213,9 @@ def accepted(function: Any, name: str, parameter: str, value: Any) -> Any:
     for kind in _kinds(function.__annotations__[parameter]):
         if kind.fits(value):
             return kind.form(value)
+    if place is not None:
+        expected = _kinds(function.__annotations__[parameter])[0].name
+        raise wrong_argument(name, place[0], place[1], expected, value)
     wrong = find_wrong(function, name, {parameter: value})
     assert wrong is not None
     raise wrong
@@ -324,9 +339,12 @@ def as_bool(function: str, parameter: str, value: Any, position: int | None = No
 NUMPY_NAMES = {"axis": "dim", "axes": "dims", "keepdims": "keepdim"}
 
 
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
 def explained(
-    function: Any, name: str | None = None, *, out: bool = False, exempt: frozenset[str] = _NONE
-) -> Any:
+    function: _F, name: str | None = None, *, out: bool = False, exempt: frozenset[str] = _NONE
+) -> _F:
     """The public form of a function: with an error of its own for wrong arguments.
 
     It has the same parameters, takes NumPy's names for them (``axis``), and ``out=`` if that is
@@ -343,13 +361,14 @@ def explained(
     public.__name__ = public.__qualname__ = name or function.__name__
     public.__module__ = "devgrad"
     scope["public"] = public
-    return public
+    return cast("_F", public)
 
 
 def _write_first(*args: Any, **kwargs: Any) -> Any:
-    # The body of an explained function until it is first called.
-    write(public, function, takes_out, exempt)  # type: ignore[name-defined]
-    return public(*args, **kwargs)  # type: ignore[name-defined]
+    # The body of an explained function until it is first called; its globals are those of its own.
+    scope = globals()
+    scope["write"](scope["public"], scope["function"], scope["takes_out"], scope["exempt"])
+    return scope["public"](*args, **kwargs)
 
 
 def _write(public: Any, function: Any, out: bool, exempt: frozenset[str]) -> None:
@@ -462,18 +481,21 @@ def explain_op(op: Any, error: Exception, given: dict[str, Any]) -> Exception:
     return explain_call(op.forward, outer_name(op.name), error, plain)
 
 
+_HELPERS = os.path.join("ops", "_")  # the files of ops/ that hold no public functions
+
+
 def outer_name(name: str) -> str:
     """By what name the user called the function that is running; ``name`` if that is not known."""
     user_line()  # which tells the user's files from our own
     frame = sys._getframe(1)
     written = False
-    while frame is not None and frame.f_code.co_filename not in USER_FILES:
+    while frame.f_back is not None and frame.f_code.co_filename not in USER_FILES:
         called = frame.f_code.co_name
         if called == "changed" and "name" in frame.f_locals:
             name, written = f"{frame.f_locals['name']}_", True
         elif frame.f_code.co_filename.startswith("<devgrad "):
             name, written = called if called != "vjp" else name, True
-        elif not written and called[0] not in "_<":
-            name = called
-        frame = frame.f_back  # type: ignore[assignment]
+        elif not written and called[0] != "<" and _HELPERS not in frame.f_code.co_filename:
+            name = called.lstrip("_")
+        frame = frame.f_back
     return name

@@ -78,6 +78,7 @@ def _forward_call(op: Op) -> str:
         return f"kind.xp.{op.ufunc}({', '.join(arguments)})"
     return f"forward(kind.xp, {', '.join(arguments)})"
 
+
 _SCOPE: dict[str, Any] = {
     "Tensor": Tensor, "View": View, "OutputEdge": OutputEdge, "Released": Released,
     "next_rank": next_rank, "mode": mode, "user_files": USER_FILES, "user_line": user_line,

@@ -57,27 +57,92 @@ def convolve(
         result = _depthwise(xp, bordered(xp, x, borders), w, stride, dilation, out)
         return result.astype(dtype) if result.dtype != dtype else result
     matrix = w.reshape(groups, outs // groups, group * prod(kernel))
-    result = xp.empty((n, groups, outs // groups, prod(out)), x.dtype)
     if _is_plain(kernel, stride, borders):
         columns = xp.ascontiguousarray(x).reshape(n, groups, group, prod(out))
-        xp.matmul(matrix, columns, out=result)
-    elif result.size:
-        view = windows(xp, bordered(xp, x, borders), kernel, stride, dilation)
-        inner = prod(out[1:])
-        buffer = xp.empty(0, x.dtype)
-        for images, rows in blocks(n, out, channels * prod(kernel) * x.itemsize, xp.block_bytes):
-            part = view[(images, slice(None), *(slice(None),) * len(kernel), rows)]
-            if buffer.size < part.size:
-                buffer = xp.empty(part.size, x.dtype)
-            columns = buffer[: part.size].reshape(part.shape)
-            columns[...] = part
-            xp.matmul(
-                matrix,
-                columns.reshape(part.shape[0], groups, matrix.shape[2], -1),
-                out=result[images, :, :, rows.start * inner : rows.stop * inner],
-            )
+        result = xp.matmul(matrix, columns)
+    elif not n * prod(out) * outs * group:
+        result = xp.zeros((n, outs, *out), x.dtype)
+    else:
+        whole = bordered(xp, x, borders)
+        in_lines = prod(stride) == 1 and _lines_pay(whole.shape[2:], out, *matrix.shape[1:])
+        way = _by_lines if in_lines else _by_windows
+        result = way(xp, whole, matrix, kernel, stride, dilation, out)
     result = result.reshape(n, outs, *out)
     return result.astype(dtype) if result.dtype != dtype else result
+
+
+def _by_windows(
+    xp: Any, whole: Array, matrix: Array, kernel: Ints, stride: Ints, dilation: Ints, out: Ints
+) -> Array:
+    """The products of the windows, as columns, with ``matrix`` ``[groups, rows, taps]``."""
+    n, channels = whole.shape[:2]
+    groups, rows, height = matrix.shape
+    result = xp.empty((n, groups, rows, prod(out)), whole.dtype)
+    view = windows(xp, whole, kernel, stride, dilation)
+    inner = prod(out[1:])
+    buffer = xp.empty(0, whole.dtype)
+    each = channels * prod(kernel) * whole.itemsize
+    for images, cut in blocks(n, out, each, xp.block_bytes):
+        part = view[(images, slice(None), *(slice(None),) * len(kernel), cut)]
+        if buffer.size < part.size:
+            buffer = xp.empty(part.size, whole.dtype)
+        columns = buffer[: part.size].reshape(part.shape)
+        columns[...] = part
+        xp.matmul(
+            matrix,
+            columns.reshape(part.shape[0], groups, height, -1),
+            out=result[images, :, :, cut.start * inner : cut.stop * inner],
+        )
+    return result
+
+
+def _lines_pay(size: Ints, out: Ints, rows: int, height: int) -> bool:
+    """Whether columns that run on from line to line are worth their useless elements.
+
+    They are copied three times as fast; but each of those takes part in ``rows`` products, and the
+    products have to be copied once more. (The numbers are measured: see bench/NOTES.md.)
+    """
+    waste = prod(size[1:]) / prod(out[1:]) - 1
+    return len(out) > 1 and height > rows * (0.2 * height * waste + 2.6)
+
+
+def _by_lines(
+    xp: Any, whole: Array, matrix: Array, kernel: Ints, stride: Ints, dilation: Ints, out: Ints
+) -> Array:
+    """`_by_windows` for a stride of 1: then what lies under one tap is one stretch of memory, if
+    windows count that begin in one line and end in the next. Their products are left out."""
+    n, channels = whole.shape[:2]
+    groups, rows, height = matrix.shape
+    whole = xp.ascontiguousarray(whole)
+    lines = (*whole.shape[3:], 1)
+    steps = tuple([prod(lines[i:]) for i in range(len(out))])
+    at_taps = tuple([s * d for s, d in zip(steps, dilation, strict=True)])
+    plane = prod(whole.shape[2:])
+    result = xp.empty((n, groups * rows, *out), whole.dtype)
+    each = channels * prod(kernel) * whole.itemsize
+    keep = (..., *[slice(0, m) for m in out[1:]])
+    buffer: Any = None
+    products: Any = None
+    for images, cut in blocks(n, (out[0], steps[0]), each, xp.block_bytes):
+        count, many = images.stop - images.start, cut.stop - cut.start
+        # From the first window to the last one.
+        length = (many - 1) * steps[0] + sum(
+            (m - 1) * s for m, s in zip(out[1:], steps[1:], strict=True)
+        ) + 1  # fmt: skip
+        part = xp.windowed(
+            whole[images, :, cut.start :],
+            (count, channels, *kernel, length),
+            (channels * plane, plane, *at_taps, 1),
+        )
+        if buffer is None or buffer.shape != part.shape:  # the last block may be smaller
+            buffer = xp.empty(part.shape, whole.dtype)
+            products = xp.empty((count, groups, rows, many * steps[0]), whole.dtype)
+        buffer[...] = part
+        columns = buffer.reshape(count, groups, height, length)
+        xp.matmul(matrix, columns, out=products[..., :length])
+        whole_lines = products.reshape(count, groups * rows, many, *whole.shape[3:])
+        result[images, :, cut] = whole_lines[keep]
+    return result
 
 
 def transposed(
@@ -90,7 +155,7 @@ def transposed(
     out = g.shape[2:]
     if g.dtype.char == "e":
         result = _scattered(xp, g, w, size, stride, borders, dilation, groups)
-    elif _is_depthwise(group * groups, group):
+    elif _is_depthwise(group * groups, group) and (prod(stride) > 1 or outs > groups):
         result = _depthwise_back(xp, g, w, size, stride, borders, dilation, groups)
     elif _is_plain(kernel, stride, borders):
         turned = w.reshape(groups, outs // groups, group).swapaxes(1, 2)
@@ -224,16 +289,30 @@ def _depthwise(xp: Any, whole: Array, w: Array, stride: Ints, dilation: Ints, ou
     kernel = w.shape[2:]
     planes, factors, parts = _planes(xp, xp.ascontiguousarray(whole), w, prod(out))
     result = xp.empty((planes.shape[0], factors.shape[1], *out), whole.dtype)
-    single = (1,) * len(kernel)
+    in_lines = prod(stride) == 1  # what lies under a tap is one stretch of memory: see _by_lines
+    steps = [prod(whole.shape[3 + i :]) for i in range(len(out))]
+    if in_lines:
+        planes = planes.reshape(planes.shape[0], prod(whole.shape[2:]))
+    length = sum((m - 1) * s for m, s in zip(out, steps, strict=True)) + 1
+    single = (1,) * (1 if in_lines else len(kernel))
     for part, _ in parts:
-        x, f, total = planes[part, None], factors[part], result[part]
-        for number, tap in enumerate(taps(kernel)):
-            factor = f[(..., *tap)].reshape(*f.shape[:2], *single)
-            product = x[tap_slice(tap, out, stride, dilation)] * factor
-            if number:
-                total += product
-            else:
-                total[...] = product
+        x, f = planes[part, None], factors[part]
+        total: Any = None
+        for tap in taps(kernel):
+            start = sum(t * d * s for t, d, s in zip(tap, dilation, steps, strict=True))
+            index = (
+                (..., slice(start, start + length))
+                if in_lines
+                else tap_slice(tap, out, stride, dilation)
+            )
+            product = x[index] * f[(..., *tap)].reshape(*f.shape[:2], *single)
+            total = product if total is None else xp.add(total, product, out=total)
+        if in_lines:
+            lines = xp.empty((*total.shape[:2], out[0] * steps[0]), total.dtype)
+            lines[..., :length] = total
+            keep = (..., *[slice(0, m) for m in out[1:]])
+            total = lines.reshape(*total.shape[:2], out[0], *whole.shape[3:])[keep]
+        result[part] = total
     return result.reshape(whole.shape[0], w.shape[0], *out)
 
 

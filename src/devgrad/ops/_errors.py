@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..autograd._graph import AccumulateGrad, Node, Released
 from ..autograd._provenance import line_of, user_line
-from ..device import device_of_array, dtype_of_array, memory_error
+from ..device import device_error, device_of_array, dtype_of_array
 from ._arguments import explain_op, outer_name
 
 if TYPE_CHECKING:
@@ -59,14 +59,11 @@ def explain(op: Op, error: Exception, operands: Sequence[Any]) -> Exception:
                     return RuntimeError(
                         f"{phrase}. {name}() was given {given}, at {line_of(user_line())}"
                     )
-    if isinstance(error, MemoryError):
-        return memory_error(error)
+    error = device_error(error)
     if isinstance(error, (RuntimeError, IndexError, TypeError, NotImplementedError)):
         return error
     if isinstance(error, ValueError):
-        return RuntimeError(
-            f"{name}(): {error}. It was given {given}, at {line_of(user_line())}"
-        )
+        return RuntimeError(f"{name}(): {error}. It was given {given}, at {line_of(user_line())}")
     return error
 
 

@@ -24,9 +24,11 @@ class LinAlgError(RuntimeError):
     """A matrix has no such decomposition or inverse, or it was not found.
 
     >>> import devgrad
-    >>> devgrad.linalg.inv(devgrad.zeros(2, 2))
-    Traceback (most recent call last):
-    devgrad.linalg.LinAlgError: linalg.inv: The diagonal element 1 is zero, the inversion could ...
+    >>> try:
+    ...     devgrad.linalg.inv(devgrad.zeros(2, 2))
+    ... except devgrad.linalg.LinAlgError as error:
+    ...     print(str(error).partition(",")[0])
+    linalg.inv: The diagonal element 1 is zero
     """
 
 

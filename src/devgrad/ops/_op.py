@@ -37,7 +37,8 @@ from ..device import array_namespace, known_namespaces
 from ._arguments import explained
 from ._errors import freed, modified
 
-__all__ = ["FUNCTIONS", "METHODS", "OPS", "Array", "Arrays", "Ints", "Number", "Op", "OpNode", "Parameter",
+__all__ = ["FUNCTIONS", "METHODS", "OPS", "AnyDevice", "Array", "Arrays", "Ints", "Number", "Op",
+           "OpNode", "Parameter",
            "composite", "op"]  # fmt: skip
 
 # What parameters are annotated with, besides Python's own types; see _arguments.py.
@@ -45,6 +46,7 @@ Array = Any  # a tensor, to the user
 Arrays = Sequence[Any]
 Number = Any  # a number, or a 0-dim tensor
 Ints = Any  # a tuple or list of ints
+AnyDevice = Any  # a device, its name or number, or None: what ``device=`` takes
 
 OPS: dict[str, Op] = {}  # every declared op, by name
 FUNCTIONS: dict[str, dict[str, Any]] = {}  # namespace ("" is devgrad itself) -> name -> function
@@ -410,10 +412,13 @@ def composite(  # type: ignore[misc]
     body: Callable[..., Any] | None = None, /, *, method: bool = True, function: bool = True,
     inplace: bool = False, out: bool = True, aliases: Sequence[str] = (),
     dunders: Sequence[str] = (), namespaces: Sequence[str] = ("",), varargs: bool = False,
+    checked: bool = False,
 ) -> Any:  # fmt: skip
     """Declare an operation that is plain Python over tensors and other operations.
 
-    It gets the same faces as an `op`; its derivative follows from what it is made of.
+    It gets the same faces as an `op`; its derivative follows from what it is made of. Its
+    arguments are held against the annotations (`explained`); ``checked``: it sees to them itself,
+    which is quicker.
     """
     from ._inplace import inplace_form
 
@@ -421,7 +426,7 @@ def composite(  # type: ignore[misc]
         name = body.__name__.rstrip("_")
         # What is plain Python in PyTorch takes anything for a flag.
         lenient = frozenset({"bool", "str"} if "nn.functional" in namespaces else ())
-        public = explained(body, name, out=out, exempt=lenient)
+        public = body if checked else explained(body, name, out=out, exempt=lenient)
         _register(
             public, name, namespaces=namespaces if function else (), method=method,
             changed=inplace_form(public, name) if inplace else None, aliases=aliases,

@@ -20,17 +20,18 @@ from ..device import (
     retyped,
     transferred,
 )
-
 from ._arguments import NUMBERS, kind_name, outer_name, wrong_argument
 
 if TYPE_CHECKING:
     from ._op import Op
 
-__all__ = ["NUMBERS", "NotAnOperand", "checked_tensors", "common_type", "empty_list", "not_a_tensor", "not_in_list",
+__all__ = ["NUMBERS", "OPERANDS", "NotAnOperand", "checked_tensors", "common_type", "empty_list",
+           "not_a_tensor", "not_in_list",
            "promote", "result_dtype",
            "same_device"]  # fmt: skip
 
-NotAnOperand = TypeError  # XXX
+OPERANDS = (Tensor, *NUMBERS)
+NotAnOperand = TypeError  # the name by which _compile.py catches what `promote` raises
 
 
 def not_a_tensor(op_name: str, parameter: str, position: int, value: object) -> TypeError:
@@ -130,7 +131,7 @@ def promote(op: Op, operands: tuple[Any, ...]) -> tuple[TensorType, tuple[Any, .
     Raises:
         TypeError: one is neither a tensor nor a number.
     """
-    if op.check is not None and all(isinstance(x, (Tensor, *NUMBERS)) for x in operands):
+    if op.check is not None and all(isinstance(x, OPERANDS) for x in operands):
         op.check(operands)
     # By far the commonest: one tensor and a number that does not change its type.
     if len(operands) == 2:
@@ -149,7 +150,7 @@ def promote(op: Op, operands: tuple[Any, ...]) -> tuple[TensorType, tuple[Any, .
     if not any(isinstance(x, Tensor) for x in operands):
         raise not_a_tensor(op.name, op.promoted[0].name, 1, operands[0])
     for position, (parameter, x) in enumerate(zip(op.promoted, operands, strict=True), 1):
-        allowed = (Tensor, *NUMBERS) if parameter.name in op.numbers else Tensor
+        allowed = OPERANDS if parameter.name in op.numbers else Tensor
         if not isinstance(x, allowed) and not (x is None and parameter.optional):
             raise not_a_tensor(op.name, parameter.name, position, x)
     given = [x for x in operands if x is not None]
@@ -174,18 +175,19 @@ def promote_all(op: Op, operands: tuple[Any, ...]) -> tuple[TensorType, tuple[An
     return kind, operands, [as_type(x, kind) for x in operands]
 
 
-def operand_fallback(op: Op, operands: tuple[Any, ...]) -> Any:
+def operand_fallback(op: Any, operands: tuple[Any, ...]) -> Any:
     """An operator between a tensor and something that is no number: an array joins as a constant.
 
-    Anything else gets Python's `NotImplemented`, so that it may define the operation itself.
+    ``op`` has the operation as its ``function``. Anything else gets Python's `NotImplemented`, so
+    that it may define the operation itself.
     """
-    if all(isinstance(x, (Tensor, *NUMBERS)) for x in operands):
-        raise  # the operands were not what was wrong  # noqa: PLE0704
+    if all(isinstance(x, OPERANDS) for x in operands):
+        raise  # (in an except clause) the operands were not what was wrong
     if _changes_left_operand():
         return NotImplemented
     wrapped = []
     for x in operands:
-        if not isinstance(x, (Tensor, *NUMBERS)):
+        if not isinstance(x, OPERANDS):
             device = device_of_array(x)
             dtype = None if device is None else dtype_of_array(x)
             if device is None or dtype is None:

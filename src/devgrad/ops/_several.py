@@ -1,15 +1,16 @@
 """Several GPUs: what is computed runs with the device of its tensors current.
 
 CuPy launches and allocates on the current device, also if it is given arrays of another. With one
-GPU that is no question, and nothing here is used. When a second is first asked for, every face of
-every operation, every method of `Tensor` and the engine get a guard, which costs about a
-microsecond where the device is current already.
+GPU that is no question, and nothing here is used. When a second is first asked for, every
+operation, every method of `Tensor` and the engine get a guard, which costs about a microsecond
+where the device is current already.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from functools import partial
 from importlib import import_module
 from types import FunctionType
 from typing import Any
@@ -17,14 +18,15 @@ from typing import Any
 from .._tensor import Tensor
 from ..autograd import _api, _engine
 from ..device import TensorType, current_device
-from ._op import OPS, Op
+from ._arguments import _write_first
+from ._op import FUNCTIONS, OPS
 
-__all__ = ["guard_everything", "guard_methods"]
+__all__ = ["guard_everything", "guard_functions", "guard_methods"]
 
 _NOTHING = nullcontext()
-_DONE = "guarded_by_device"
+_MARK = "guarded_by_device"
 
-# Their frames count as devgrad's own, not as the user's line.
+# Its frames count as devgrad's own, not as the user's line.
 _GUARD = """
 def guarded(*args, **kwargs):
     with on_device_of((*args, *kwargs.values())):
@@ -40,12 +42,14 @@ def _on_device_of(args: Any) -> Any:
     for x in args:
         if isinstance(x, Tensor):
             device = x._type.device
-            if device.type == "cuda":
-                return device.xp.on_device(device.index)
         elif isinstance(x, (tuple, list)) and x and isinstance(x[0], Tensor):
             return _on_device_of(x)
-        elif isinstance(getattr(x, "kind", None), TensorType) and x.kind.device.type == "cuda":
-            return x.kind.xp.on_device(x.kind.device.index)
+        elif isinstance(getattr(x, "kind", None), TensorType):
+            device = x.kind.device
+        else:
+            continue
+        if device.type == "cuda":
+            return device.xp.on_device(device.index)
     return _NOTHING
 
 
@@ -58,50 +62,57 @@ def _compiled(inner: str, name: str, scope: dict[str, Any]) -> Any:
     return function
 
 
-def _guard(function: Any, inner: str) -> None:
+def _guard(function: Any) -> None:
     """Guard a function that has been handed out already: only its code can be replaced.
 
-    It calls a twin of what it was, which its globals have by the name ``inner``.
+    It calls a twin of what it was, which its globals have by another name.
     """
-    if hasattr(function, _DONE):
+    if hasattr(function, _MARK) or function.__closure__:
         return
     twin = FunctionType(
         function.__code__, function.__globals__, function.__name__, function.__defaults__
     )
     twin.__kwdefaults__ = function.__kwdefaults__
-    function.__globals__.update({"on_device_of": _on_device_of, inner: twin})
-    function.__code__ = _compiled(inner, function.__name__, {}).__code__
+    name = f"guarded_{function.__name__}_{id(function)}"
+    function.__globals__.update({"on_device_of": _on_device_of, name: twin})
+    function.__code__ = _compiled(name, function.__name__, {}).__code__
     function.__defaults__ = function.__kwdefaults__ = None
-    function.__wrapped__ = twin
-    setattr(function, _DONE, True)
+    attributes = dict(function.__dict__)
+    function.__dict__.setdefault("__wrapped__", twin)  # for its signature
+    setattr(function, _MARK, True)
+    current_device.when_forgotten(partial(_unguard, function, twin, name, attributes))
 
 
-def _guard_face(op: Op, face: str) -> None:
-    function = getattr(op, face)
-    if function is None:
-        return
-    if "_face" in (function.__kwdefaults__ or {}):  # not written yet
-        from ._compile import build
-
-        build(op, face)
-    _guard(function, f"guarded_{face}")
+def _unguard(function: Any, twin: Any, name: str, attributes: dict[str, Any]) -> None:
+    function.__code__ = twin.__code__
+    function.__defaults__, function.__kwdefaults__ = twin.__defaults__, twin.__kwdefaults__
+    del function.__globals__[name]
+    function.__dict__.clear()
+    function.__dict__.update(attributes)
 
 
-def _guarded_method(method: Any) -> Any:
-    guarded = _compiled(
-        "method", method.__name__, {"on_device_of": _on_device_of, "method": method}
-    )
-    guarded.__wrapped__, guarded.__doc__ = method, method.__doc__
-    setattr(guarded, _DONE, True)
-    return guarded
+def guard_functions(*functions: Any) -> None:
+    """Guard functions, by the first of their arguments that tells a device."""
+    for function in functions:
+        if function.__code__ is _write_first.__code__:
+            scope = function.__globals__
+            scope["write"](function, scope["function"], scope["takes_out"], scope["exempt"])
+        _guard(function)
 
 
-def guard_methods(cls: type, names: Iterable[str]) -> None:
+def guard_methods(cls: Any, names: Iterable[str]) -> None:
     """Guard methods of a class."""
     for name in names:
         method = vars(cls)[name]
-        if not hasattr(method, _DONE):
-            setattr(cls, name, _guarded_method(method))
+        if hasattr(method, _MARK):
+            continue
+        guarded = _compiled(
+            "method", method.__name__, {"on_device_of": _on_device_of, "method": method}
+        )
+        guarded.__wrapped__, guarded.__doc__ = method, method.__doc__
+        setattr(guarded, _MARK, True)
+        setattr(cls, name, guarded)
+        current_device.when_forgotten(partial(setattr, cls, name, method))
 
 
 def _run(*args: Any, **kwargs: Any) -> None:
@@ -110,18 +121,25 @@ def _run(*args: Any, **kwargs: Any) -> None:
 
 
 def guard_everything() -> None:
-    """Put the guards in. What is guarded stays so."""
+    """Put the guards in."""
+    functions: list[Any] = []
     for op in list(OPS.values()):
         for face in ("function", "operator", "inplace"):
-            _guard_face(op, face)
+            function: Any = getattr(op, face)
+            if function is not None and "_face" in (function.__kwdefaults__ or {}):
+                from ._compile import build
+
+                build(op, face)  # it has not been written yet
+            functions.append(function)
+    functions += [f for space in FUNCTIONS.values() for f in space.values()]
+    checks = import_module("devgrad.autograd.gradcheck")
+    functions += [_api.backward, _api.grad, checks.gradcheck, checks.gradgradcheck]
+    guard_functions(*[f for f in functions if isinstance(f, FunctionType)])
     guard_methods(Tensor, [
         name for name, method in vars(Tensor).items()
         if isinstance(method, FunctionType)
         and name not in ("__new__", "__init__", "__hash__", "_own_edge", "_dim")
     ])  # fmt: skip
+    run: Callable[..., None] = _api.run  # type: ignore[attr-defined]
     setattr(_api, "run", _run)  # noqa: B010
-    _guard(_api.backward, "guarded_backward")
-    _guard(_api.grad, "guarded_grad")
-    checks = import_module("devgrad.autograd.gradcheck")
-    _guard(checks.gradcheck, "guarded_gradcheck")
-    _guard(checks.gradgradcheck, "guarded_gradgradcheck")
+    current_device.when_forgotten(partial(setattr, _api, "run", run))

@@ -6,12 +6,15 @@ gradient ``g`` of the result.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from .._tensor import Tensor
+from ._arguments import NUMBERS
 from ._formula import conj, zeros_like
 from ._inplace import write_into
 from ._op import METHODS, Array, Number, composite, op
+from ._promotion import OPERANDS, operand_fallback
 from .comparison import not_negative, where
 from .elementwise import log
 
@@ -334,6 +337,8 @@ def pow(input: Tensor | Number, exponent: Tensor | Number, *, out: Tensor | None
         category = input._type.dtype.category
         if category >= _CATEGORIES.get(exponent.__class__, 3):
             return pow_number.function(input, exponent)
+        if not isinstance(exponent, NUMBERS):  # of the operator: the function has refused it
+            return operand_fallback(_POWER, (input, exponent))
         if category == 2:
             return pow_by_complex.function(input, exponent)
         return pow_tensor.function(input, exponent)
@@ -342,26 +347,46 @@ def pow(input: Tensor | Number, exponent: Tensor | Number, *, out: Tensor | None
     return pow_tensor.function(input, exponent)
 
 
-def _rpow(self: Tensor, base: Any) -> Tensor:
+# Operators that are no function's: what is neither tensor nor number, Python may ask elsewhere.
+
+
+def _rpow(self: Tensor, base: Any) -> Any:
+    if not isinstance(base, OPERANDS):
+        return operand_fallback(_POWER, (base, self))
     return pow_of_number.function(self, base)
 
 
-def _rdiv(self: Tensor, other: Any) -> Tensor:
+def _rdiv(self: Tensor, other: Any) -> Any:
+    if not isinstance(other, OPERANDS):
+        return operand_fallback(true_div, (other, self))
     # As PyTorch does it: the graph of 1 / x shows a reciprocal and a product.
     return mul.function(reciprocal.function(self), other)
 
 
-def _rfloordiv(self: Tensor, other: Any) -> Tensor:
-    return floor_divide(other, self)
+def _floordiv(self: Tensor, other: Any) -> Any:
+    if not isinstance(other, OPERANDS):
+        return operand_fallback(_FLOORED, (self, other))
+    return _div_rounded.function(self, other, "floor")
 
 
-def _rmod(self: Tensor, other: Any) -> Tensor:
+def _rfloordiv(self: Tensor, other: Any) -> Any:
+    if not isinstance(other, OPERANDS):
+        return operand_fallback(_FLOORED, (other, self))
+    return _div_rounded.function(other, self, "floor")
+
+
+def _rmod(self: Tensor, other: Any) -> Any:
+    if not isinstance(other, OPERANDS):
+        return operand_fallback(remainder, (other, self))
     return remainder.function(other, self)
+
+
+_POWER, _FLOORED = SimpleNamespace(function=pow), SimpleNamespace(function=floor_divide)
 
 
 METHODS.update(
     __rpow__=_rpow, __rtruediv__=_rdiv, __rdiv__=_rdiv, __truediv__=true_div._stub("operator"),
-    __itruediv__=METHODS["div_"], __floordiv__=floor_divide, __rfloordiv__=_rfloordiv,
+    __itruediv__=METHODS["div_"], __floordiv__=_floordiv, __rfloordiv__=_rfloordiv,
     __ifloordiv__=METHODS["floor_divide_"], __rmod__=_rmod,
 )  # fmt: skip
 true_div.operator = METHODS["__truediv__"]

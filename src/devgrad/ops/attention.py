@@ -39,7 +39,7 @@ def _check_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | N
 
 
 def _bias(allowed: Any, like: Tensor) -> Tensor:
-    """What is added to the scores: 0 where the array ``allowed`` is true, minus infinity elsewhere."""
+    """What is added to the scores: 0 where ``allowed``, an array, is true, else minus infinity."""
     kind = like._type
     xp = kind.xp
     return wrap(xp.where(allowed, 0, -xp.inf).astype(kind.array_dtype), kind)
@@ -121,7 +121,7 @@ def scaled_dot_product_attention(
     weights = _attention_weights(scores, bias, is_causal)
     if dropout_p > 0:
         weights = FUNCTIONS[""]["dropout"](weights, dropout_p, True)
-    return (weights @ value).to(dtype)
+    return (weights @ value).to(dtype)  # type: ignore[no-any-return]
 
 
 # --- several heads --------------------------------------------------------------------------------
@@ -139,8 +139,7 @@ def _is_batched(
     n = query.ndim
     if n not in (2, 3):
         raise AssertionError(
-            "query should be unbatched 2D or batched 3D tensor but received "
-            f"{n}-D query tensor"
+            f"query should be unbatched 2D or batched 3D tensor but received {n}-D query tensor"
         )
     what = "batched (3-D)" if n == 3 else "unbatched (2-D)"
     if key.ndim != n or value.ndim != n:
@@ -161,9 +160,7 @@ def _is_batched(
             )
         wanted = (heads, query.shape[0], key.shape[0])
         if n == 2 and mask.ndim == 3 and mask.shape != wanted:
-            raise AssertionError(
-                f"Expected `attn_mask` shape to be {wanted} but got {mask.shape}"
-            )
+            raise AssertionError(f"Expected `attn_mask` shape to be {wanted} but got {mask.shape}")
     return n == 3
 
 
@@ -199,11 +196,9 @@ def _projected(
 def _heads(x: Tensor, static: Tensor | None, name: str, count: int, width: int) -> Tensor:
     """(length, batch, embedding) as (batch * heads, length, width)."""
     if static is None:
-        return x.reshape(x.shape[0], count, width).transpose(0, 1)
+        return x.reshape(x.shape[0], count, width).transpose(0, 1)  # type: ignore[no-any-return]
     if static.shape[0] != count:
-        raise AssertionError(
-            f"expecting {name}.size(0) of {count}, but got {static.shape[0]}"
-        )
+        raise AssertionError(f"expecting {name}.size(0) of {count}, but got {static.shape[0]}")
     if static.shape[2] != width:
         raise AssertionError(f"expecting {name}.size(2) of {width}, but got {static.shape[2]}")
     return static
@@ -277,9 +272,7 @@ def multi_head_attention_forward(
             key_padding_mask, need_weights, attn_mask, use_separate_proj_weight, q_proj_weight,
             k_proj_weight, v_proj_weight, static_k, static_v, average_attn_weights, is_causal,
         )  # fmt: skip
-        wide = [
-            x.float() if isinstance(x, Tensor) and x.is_floating_point() else x for x in given
-        ]
+        wide = [x.float() if isinstance(x, Tensor) and x.is_floating_point() else x for x in given]
         output, shares = multi_head_attention_forward(*wide)
         return output.half(), None if shares is None else shares.half()
     batched = _is_batched(query, key, value, key_padding_mask, attn_mask, num_heads)
@@ -311,7 +304,7 @@ def multi_head_attention_forward(
                 f"key's sequence and batch dims {key.shape[:2]} do not match value's "
                 f"{value.shape[:2]}"
             )
-        weights = (q_proj_weight, k_proj_weight, v_proj_weight)
+        weights: Any = (q_proj_weight, k_proj_weight, v_proj_weight)
         for name, weight in zip("qkv", weights, strict=True):
             if weight is None:
                 raise AssertionError(
@@ -319,17 +312,15 @@ def multi_head_attention_forward(
                 )
     else:
         if key.shape != value.shape:
-            raise AssertionError(
-                f"key shape {key.shape} does not match value shape {value.shape}"
-            )
+            raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}")
         if in_proj_weight is None:
             raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
         weights = (in_proj_weight,)
     q, k, v = _projected(query, key, value, weights, in_proj_bias)
     mask = _checked_mask(mask, batch * num_heads, length, key.shape[0])
     if (bias_k is None) != (bias_v is None):
-        given, missing = ("bias_k", "bias_v") if bias_v is None else ("bias_v", "bias_k")
-        raise AssertionError(f"{given} is set but {missing} is None")
+        names = ("bias_k", "bias_v") if bias_v is None else ("bias_v", "bias_k")
+        raise AssertionError(f"{names[0]} is set but {names[1]} is None")
     if bias_k is not None and bias_v is not None:
         for name, static in (("key", static_k), ("value", static_v)):
             if static is not None:
@@ -347,10 +338,10 @@ def multi_head_attention_forward(
         mask, key_padding_mask = _widened(mask), _widened(key_padding_mask)
     keys = k.shape[1]
     if key_padding_mask is not None:
-        for i, (name, n) in enumerate((("0", batch), ("1", keys))):
+        for i, n in enumerate((batch, keys)):
             if key_padding_mask.shape[i] != n:
                 raise AssertionError(
-                    f"Expected key_padded_mask.shape[{name}] to be {n}, but got "
+                    f"Expected key_padded_mask.shape[{i}] to be {n}, but got "
                     f"{key_padding_mask.shape[i]}"
                 )
         spread = key_padding_mask.reshape(batch, 1, 1, keys).expand(-1, num_heads, -1, -1)

@@ -73,7 +73,9 @@ clamp_tensors.vjp(
 
 
 @composite(inplace=True, aliases=("clip",))
-def clamp(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None) -> Tensor:
+def clamp(
+    input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None
+) -> Tensor:
     """``input`` with what is below ``min`` or above ``max`` set to that bound.
 
     The bounds are numbers or tensors, and one may be left out. Where ``min > max`` the result is
@@ -97,7 +99,7 @@ def clamp(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Numbe
     elif min is None:
         clamped = clamp_above.function(input, max)
     else:
-        if isinstance(input, Tensor) and input._type.floating:
+        if input._type.floating:
             min, max = constant(min, input._type), constant(max, input._type)
         clamped = clamp_both.function(input, min, max)
     return clamped

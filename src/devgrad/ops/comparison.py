@@ -6,9 +6,10 @@ from typing import Any
 
 from .._tensor import Tensor, constant
 from ..device import dtype_of_array, get_default_dtype
+from ._arguments import kind_name
 from ._errors import refuse_dtype
 from ._op import FUNCTIONS, METHODS, Array, Number, composite, op
-from ._promotion import NUMBERS, not_a_tensor, same_device
+from ._promotion import not_a_tensor, same_device
 
 __all__: list[str] = []
 
@@ -74,7 +75,9 @@ def gt(xp: Any, input: Array, other: Array) -> Array:
     return xp.greater(input, other)
 
 
-@op(promotes=True, numbers=("other",), inplace=True, aliases=("greater_equal",), dunders=("__ge__",))
+@op(
+    promotes=True, numbers=("other",), inplace=True, aliases=("greater_equal",), dunders=("__ge__",)
+)
 def ge(xp: Any, input: Array, other: Array) -> Array:
     """``input >= other``, element by element. Complex numbers have no order.
 
@@ -318,11 +321,8 @@ def where_(
     """
     if input is None and other is None:
         return FUNCTIONS[""]["nonzero"](condition, as_tuple=True)
-    valid = isinstance(condition, Tensor) and all(
-        isinstance(x, (Tensor, *NUMBERS)) for x in (input, other)
-    )
-    if not valid:
-        given = ", ".join(type(x).__name__ for x in (condition, input, other) if x is not None)
+    if input is None or other is None:
+        given = ", ".join(kind_name(x) for x in (condition, input, other) if x is not None)
         raise TypeError(
             f"where() received an invalid combination of arguments - got ({given}), but expected "
             "a bool Tensor, and two that are Tensors or numbers"

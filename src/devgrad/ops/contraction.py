@@ -6,7 +6,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from ._layout import as_dim
-from ._op import Ints, composite
+from ._op import composite
 from ._promotion import same_device
 from .arithmetic import mul
 from .matmul import mm
@@ -146,6 +146,10 @@ def multi_dot(tensors: Any) -> Tensor:
 
     Raises:
         RuntimeError: there are fewer, or they do not fit together.
+
+    >>> import devgrad
+    >>> devgrad.linalg.multi_dot([devgrad.ones(2, 3), devgrad.ones(3, 4), devgrad.ones(4)])
+    tensor([12., 12.])
     """
     tensors = list(tensors)
     if len(tensors) < 2:
@@ -180,6 +184,10 @@ def chain_matmul(*matrices: Any) -> Tensor:
     """The product of several matrices, in the order that takes the fewest multiplications.
 
     PyTorch calls it deprecated in favour of ``linalg.multi_dot``.
+
+    >>> import devgrad
+    >>> devgrad.chain_matmul(devgrad.ones(1, 2), devgrad.ones(2, 1))
+    tensor([[2.]])
     """
     if len(matrices) == 1 and isinstance(matrices[0], (tuple, list)):
         matrices = tuple(matrices[0])

@@ -14,7 +14,6 @@ from ..autograd._provenance import user_line
 from ..device import (
     CPU,
     DTYPES,
-    Device,
     DType,
     TensorType,
     current_device,
@@ -30,7 +29,7 @@ from ._formula import cast, zeros_like
 from ._inplace import bump, check_inplace, replace
 from ._layout import is_dense
 from ._memory_format import FORMATS, MemoryFormat, follows, laid_out
-from ._op import METHODS, Array, composite, op
+from ._op import METHODS, AnyDevice, Array, composite, op
 
 __all__ = ["clone", "contiguous", "convert"]
 
@@ -161,7 +160,9 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     if not isinstance(src, Tensor):
         if not isinstance(src, NUMBERS):
             raise wrong_argument("copy_", "other", 1, "Tensor", src)
-        src = wrap(self._type.xp.asarray(src), resolve("cpu").types[dtype_of_number(src).array_dtype])
+        src = wrap(
+            self._type.xp.asarray(src), resolve("cpu").types[dtype_of_number(src).array_dtype]
+        )
     if non_blocking.__class__ is not bool:
         raise wrong_argument("copy_", "non_blocking", 2, "bool", non_blocking)
     recorded = mode.grad and (self._own_edge() is not None or src._own_edge() is not None)
@@ -402,6 +403,10 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 _PYTHON_TYPES = (float, int, bool, complex)
 
 
+def _explained_to(form: Any) -> Any:
+    return explained(form, "to")
+
+
 def _converted(
     x: Tensor, device: Any, dtype: Any, later: bool, copy: bool, memory_format: MemoryFormat | None
 ) -> Tensor:
@@ -417,6 +422,7 @@ def _converted(
     return x
 
 
+@_explained_to
 def _to_tensor(
     self: Tensor, other: Tensor, non_blocking: bool = False, copy: bool = False, *,
     memory_format: MemoryFormat | None = None,
@@ -425,6 +431,7 @@ def _to_tensor(
     return _converted(self, kind.device, kind.dtype, non_blocking, copy, memory_format)
 
 
+@_explained_to
 def _to_dtype(
     self: Tensor, dtype: DType, non_blocking: bool = False, copy: bool = False, *,
     memory_format: MemoryFormat | None = None,
@@ -432,16 +439,12 @@ def _to_dtype(
     return _converted(self, None, dtype, non_blocking, copy, memory_format)
 
 
+@_explained_to
 def _to_device(
-    self: Tensor, device: Device | str | int | None = None, dtype: DType | None = None,
+    self: Tensor, device: AnyDevice = None, dtype: DType | None = None,
     non_blocking: bool = False, copy: bool = False, *, memory_format: MemoryFormat | None = None,
 ) -> Tensor:  # fmt: skip
     return _converted(self, device, dtype, non_blocking, copy, memory_format)
-
-
-_to_tensor, _to_dtype, _to_device = (
-    explained(f, "to") for f in (_to_tensor, _to_dtype, _to_device)
-)
 
 
 def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
@@ -478,7 +481,7 @@ def cpu(self: Tensor, *, memory_format: MemoryFormat | None = None) -> Tensor:
 
 
 def cuda(
-    self: Tensor, device: Device | str | int | None = None, non_blocking: bool = False, *,
+    self: Tensor, device: AnyDevice = None, non_blocking: bool = False, *,
     memory_format: MemoryFormat | None = None,
 ) -> Tensor:  # fmt: skip
     """The tensor on a CUDA device; itself if it is there."""
@@ -507,6 +510,7 @@ METHODS.update({
     }.items()
 })  # fmt: skip
 METHODS.update(
-    contiguous=contiguous, is_contiguous=is_contiguous, copy_=copy_, fill_=fill_, zero_=zero_, to=to, type=explained(type),
+    contiguous=contiguous, is_contiguous=is_contiguous, copy_=copy_, fill_=fill_, zero_=zero_,
+    to=to, type=explained(type),
     type_as=explained(type_as), cpu=explained(cpu), cuda=explained(cuda),
 )  # fmt: skip

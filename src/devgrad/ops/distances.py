@@ -9,12 +9,12 @@ from .._tensor import Tensor
 from ..autograd._modes import mode
 from ..device import user_stacklevel
 from ._errors import broadcast_mismatch
-from ._formula import sum_to
+from ._formula import sum_to, zeros_like
 from ._layout import as_dim
-from ._matrices import H
+from ._matrices import H, same_batch
 from ._op import FUNCTIONS, Array, Arrays, composite, op
 from .comparison import where
-from .norms import magnitude_power, vector_norm
+from .norms import magnitude_power, norm_of, norm_rule, vector_norm
 
 __all__: list[str] = []
 
@@ -65,6 +65,52 @@ def _euclidean_rule(g: Any, points: Any, out: Any) -> Any:
 
 
 _euclidean.vjp(points=_euclidean_rule)
+
+
+def _differences(xp: Any, x: Any, y: Any) -> Any:
+    """The differences of some rows of ``x`` from all of ``y``, with the coordinates in front (sums
+    over a last dimension are slow); and which rows. As many as the processor's cache holds."""
+    x, y = [xp.ascontiguousarray(xp.moveaxis(a, -1, 0)) for a in same_batch(xp, x, y)]
+    for rows in xp.row_blocks((x.shape[-1], y.size)):
+        yield rows, x[..., rows, None] - y[..., None, :]
+
+
+@op(function=False, method=False, node="CdistBackward0")
+def _distances(xp: Any, points: Arrays, p: float) -> Array:
+    """The p-norms of all differences of two sets of points."""
+    x, y = points
+    batch = xp.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    out = xp.empty((*batch, x.shape[-2], y.shape[-2]), x.dtype)
+    if out.size:
+        for rows, d in _differences(xp, x, y):
+            out[..., rows, :] = norm_of.forward(xp, d, p, (0,), False)
+    return out
+
+
+@op(outputs=("first", "second"), function=False, method=False)
+def _pulled(xp: Any, x: Array, y: Array, g: Array, result: Array, p: float) -> Any:
+    """What the gradient ``g`` of `_distances` is for both sets, on arrays."""
+    first = xp.zeros((*result.shape[:-1], x.shape[-1]), x.dtype)
+    second = xp.zeros((*result.shape[:-2], *y.shape[-2:]), x.dtype)
+    if result.size:
+        for rows, d in _differences(xp, x, y):
+            part = (slice(None),) * (result.ndim - 2) + (rows,)
+            pull = norm_rule(g[part], d, result[part], d.shape, p, (0,), False)
+            first[part] = xp.moveaxis(xp.add.reduce(pull, axis=-1), 0, -1)
+            second -= xp.moveaxis(xp.add.reduce(pull, axis=-2), 0, -1)
+    return [first, second]
+
+
+def _distances_rule(g: Any, points: Any, out: Any, p: float) -> Any:
+    x, y = points
+    if not isinstance(x, Tensor):
+        return _pulled(x, y, g, out, p)
+    d = x.mT[..., :, :, None] - y.mT[..., :, None, :]
+    pull = norm_rule(g, d, out, d.shape, p, (d.ndim - 3,), False)
+    return [pull.sum(-1).mT, -pull.sum(-2).mT]
+
+
+_distances.vjp(points=_distances_rule)
 
 _MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist",
           "donot_use_mm_for_euclid_dist")  # fmt: skip
@@ -125,14 +171,39 @@ def cdist(
     large = compute_mode in (None, _MODES[0]) and (n > 25 or m > 25)
     if p == 2 and (large or compute_mode == _MODES[1]):
         return _euclidean.function((x1, x2))
-    # The coordinates are in front of the two sets: sums over a last dimension are slow.
-    return _lengths(x1.mT[..., :, :, None] - x2.mT[..., :, None, :], p, -3)
+    return _distances.function((x1, x2), float(p))
 
 
-def _lengths(differences: Tensor, p: float, dim: int) -> Tensor:
-    if not differences._array.shape[dim]:
-        return differences.sum(dim)
-    return vector_norm(differences, p, dim)
+@op(function=False, method=False, node="PdistBackward0")
+def _pairs(xp: Any, input: Array, p: float) -> Array:
+    """The p-norms of the differences of all pairs of points."""
+    # Each is computed twice: that is quicker than to gather the points of each pair.
+    whole = _distances.forward(xp, (input, input), p)
+    return whole[xp.triu_indices(input.shape[0], 1)]
+
+
+@op(function=False, method=False)
+def _pulled_pairs(xp: Any, input: Array, g: Array, out: Array, p: float) -> Array:
+    """What the gradient ``g`` of `_pairs` is for the points, on arrays."""
+    n = input.shape[0]
+    above = xp.triu_indices(n, 1)
+    grads, lengths = xp.zeros((n, n), g.dtype), xp.zeros((n, n), out.dtype)
+    grads[above], lengths[above] = g, out
+    first, second = _pulled.forward(xp, input, input, grads, lengths + lengths.T, p)
+    return first + second
+
+
+def _pairs_rule(g: Any, input: Any, out: Any, p: float) -> Any:
+    if not isinstance(input, Tensor):
+        return _pulled_pairs(input, g, out, p)
+    n = input.shape[0]
+    first, second = FUNCTIONS[""]["triu_indices"](n, n, 1, device=input.device)
+    d = input[first] - input[second]
+    pull = norm_rule(g, d, out, d.shape, p, (1,), False)
+    return zeros_like(input).index_add(0, first, pull).index_add(0, second, -pull)
+
+
+_pairs.vjp(input=_pairs_rule)
 
 
 @composite(method=False, out=False, namespaces=("", "nn.functional"))
@@ -158,9 +229,7 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
         raise RuntimeError("pdist only supports floating-point dtypes")
     if p < 0:
         raise RuntimeError("pdist only supports non-negative p values")
-    n = input._array.shape[0]
-    first, second = FUNCTIONS[""]["triu_indices"](n, n, 1, device=input.device)
-    return _lengths(input[first] - input[second], p, -1)
+    return _pairs.function(input, float(p))
 
 
 @composite(inplace=True)

@@ -56,8 +56,10 @@ def _dropped(input: Tensor, p: float, train: bool, features: bool, alpha: bool) 
     if not train or p == 0 or not input._array.size:
         return input
     kind = input._type
+    result: Tensor
     if p == 1:
-        return mul.function(input, wrap(kind.xp.zeros((), kind.array_dtype), kind))
+        result = mul.function(input, wrap(kind.xp.zeros((), kind.array_dtype), kind))
+        return result
     if not kind.floating:
         raise RuntimeError(
             f"result type Float can't be cast to the desired output type {kind.dtype.title}. "
@@ -66,14 +68,15 @@ def _dropped(input: Tensor, p: float, train: bool, features: bool, alpha: bool) 
     noise = _kept(input, p, features)
     if not alpha:
         noise /= 1 - p
-        return mul.function(input, wrap(noise, kind))
+        return mul.function(input, wrap(noise, kind))  # type: ignore[no-any-return]
     # What is dropped becomes the limit of selu for small inputs; then mean and variance of a
     # standard normal input are made 0 and 1 again.
     limit = 1.7580993408473766
     scale = 1 / math.sqrt((limit * limit * p + 1) * (1 - p))
     shift = (noise - 1) * (limit * scale) + limit * scale * p
     noise *= scale
-    return add.function(mul.function(input, wrap(noise, kind)), wrap(shift, kind))
+    result = add.function(mul.function(input, wrap(noise, kind)), wrap(shift, kind))
+    return result
 
 
 # --- as devgrad has them --------------------------------------------------------------------------
@@ -184,9 +187,7 @@ def _chosen(name: str, inplace: bool) -> Any:
 
 
 @composite(**FUNCTIONAL)
-def dropout_(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> Tensor:
+def dropout_(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each element zero with probability ``p``, the others over ``1 - p``; in training only.
 
     Raises:
@@ -353,7 +354,7 @@ def gumbel_softmax(
     >>> import devgrad
     >>> _ = devgrad.manual_seed(0)
     >>> devgrad.nn.functional.gumbel_softmax(devgrad.zeros(3), hard=True).detach()
-    tensor([1., 0., 0.])
+    tensor([0., 0., 1.])
     """
     if eps != 1e-10:
         warnings.warn(
@@ -366,6 +367,8 @@ def gumbel_softmax(
     if not hard:
         return soft
     index = soft.detach().max(dim, keepdim=True)[1]
-    chosen = scatter(wrap(kind.xp.zeros(soft._array.shape, kind.array_dtype), kind), dim, index, 1.0)
+    chosen = scatter(
+        wrap(kind.xp.zeros(soft._array.shape, kind.array_dtype), kind), dim, index, 1.0
+    )
     result: Tensor = chosen - soft.detach() + soft
     return result

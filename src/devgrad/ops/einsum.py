@@ -186,15 +186,19 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     tensor(3.)
     """
     if isinstance(equation, Tensor):
-        equation, operands = _sublists((equation, *operands))
+        equation, listed = _sublists((equation, *operands))
+        operands = tuple(listed)
     elif len(operands) == 1 and isinstance(operands[0], (tuple, list)):
         operands = tuple(operands[0])
     if not isinstance(equation, str):
         raise wrong_argument("einsum", "equation", 1, "str", equation)
-    tensors = list(checked_tensors(operands, 1))
+    tensors: list[Any] = list(checked_tensors(operands, 1))
     given = ", ".join(describe(t) for t in tensors)
     if not tensors:
-        raise RuntimeError("einsum(): must provide at least one operand")
+        raise ValueError(
+            "einsum(): must specify the equation string and at least one operand, or at least one "
+            "operand and its subscripts list"
+        )
     same_device(tensors, "einsum")
     labels, output = _subscripts(equation, tensors)
     sizes: dict[str, int] = {}

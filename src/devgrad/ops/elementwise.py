@@ -446,7 +446,7 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
         RuntimeError: dtypes differ.
     """
     for name, x in (("end", end), ("weight", weight)):
-        if isinstance(x, Tensor) and isinstance(input, Tensor) and x.dtype is not input.dtype:
+        if isinstance(x, Tensor) and x.dtype is not input.dtype:
             raise RuntimeError(
                 f"expected dtype {input.dtype.title.lower()} for `{name}` but got dtype "
                 f"{x.dtype.title.lower()}. lerp() takes tensors of one dtype"
@@ -508,7 +508,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 
     Raises:
         RuntimeError: both ``tensor1`` and ``tensor2`` are integers.
     """
-    if all(isinstance(x, Tensor) and x.dtype.kind in "biu" for x in (tensor1, tensor2)):
+    if all(x.dtype.kind in "biu" for x in (tensor1, tensor2)):
         raise RuntimeError(
             "Integer division with addcdiv is no longer supported, and in a future  release "
             "addcdiv will perform a true division of tensor1 and tensor2. Convert one to a "

@@ -199,8 +199,8 @@ def bag_maxima(xp: Any, weight: Array, indices: Array, bags: Array, sizes: Array
 
 
 def _check_offsets(indices: Tensor, offsets: Tensor) -> None:
-    xp, array = offsets._type.xp, offsets._array
-    if not xp.checks_bounds or not array.size:
+    array = offsets._array
+    if not array.size:
         return
     if array[0] != 0:
         raise RuntimeError(
@@ -247,8 +247,6 @@ def embedding_bag(
     bag_of = xp.searchsorted(starts[:count], positions, side="right") - 1
     padding = -1 if padding_idx is None else _padding_row(padding_idx, weight.shape[0])
     kept = indices._array != padding
-    if include_last_offset:
-        kept &= positions < starts[-1]
     kinds = device.types
     if not kept.all():
         where_kept = wrap(kept, kinds[kept.dtype])
@@ -322,15 +320,11 @@ def embedding_bag_(
             f"it must have the same shape as the input ({input.shape})"
         )
     if weight.ndim != 2:
-        raise ValueError(
-            f"weight has to be a 2D Tensor, but got Tensor of dimension {weight.ndim}"
-        )
+        raise ValueError(f"weight has to be a 2D Tensor, but got Tensor of dimension {weight.ndim}")
     if mode not in _MODES:
         raise ValueError("mode has to be one of sum, mean or max")
     if mode == "max" and (scale_grad_by_freq or sparse):
-        what = (
-            "scaling the gradient by the frequency" if scale_grad_by_freq else "sparse weights"
-        )
+        what = "scaling the gradient by the frequency" if scale_grad_by_freq else "sparse weights"
         raise ValueError(f"max mode does not support {what}")
     input, starts, per_sample_weights, last = _flat_bags(
         input, offsets, per_sample_weights, include_last_offset

@@ -154,9 +154,11 @@ def _turned(xp: Any, table: Table, n: int, dtype: Any) -> Table:
 
 def _applied(xp: Any, x: Array, axis: int, table: Table) -> Array:
     """The weighted sums along one axis."""
-    places, weights = (None if a is None else xp.asarray(a) for a in table)
+    places, weights = table
+    places = xp.asarray(places)
     if weights is None:
         return xp.take(x, places[0], axis=axis)
+    weights = xp.asarray(weights)
     shape = (-1,) + (1,) * (x.ndim - 1 - axis)
     total = xp.take(x, places[0], axis=axis) * weights[0].reshape(shape)
     for tap in range(1, len(places)):

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._tensor import Tensor, wrap
 from ..device import array_namespace
-from ._arguments import as_int
+from ._arguments import as_int, as_ints
 from ._layout import as_dim, ints
 from ._op import METHODS, Array, Arrays, Ints, composite, op
 from .pieces import select, slice_
@@ -209,7 +209,7 @@ _split_sizes.vjp(
 
 
 @composite(out=False)
-def split(tensor: Tensor, split_size_or_sections: int | Ints, dim: int = 0) -> tuple[Tensor, ...]:
+def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of parts along ``dim``.
 
     Args:
@@ -225,7 +225,9 @@ def split(tensor: Tensor, split_size_or_sections: int | Ints, dim: int = 0) -> t
     """
     if isinstance(split_size_or_sections, (tuple, list)):
         return split_with_sizes(tensor, split_size_or_sections, dim)
-    size = as_int("split_size_or_sections", split_size_or_sections)
+    if not hasattr(split_size_or_sections, "__index__"):
+        as_ints("split_sizes", split_size_or_sections, "split_with_sizes")
+    size = as_int("split_size", split_size_or_sections, "split")
     if not tensor._array.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     if size < 0:
@@ -284,7 +286,9 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 @composite(out=False)
-def tensor_split(input: Tensor, indices_or_sections: int | Ints | Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+def tensor_split(
+    input: Tensor, indices_or_sections: int | Ints | Tensor, dim: int = 0
+) -> tuple[Tensor, ...]:
     """Views of parts along ``dim``, cut at these places.
 
     Args:

@@ -1,4 +1,4 @@
-"""Losses of each element: squares and absolute values, likelihoods of numbers and of coins.
+"""Losses of each element: squares and absolute values, and likelihoods of coins.
 
 The loss and its reduction are one operation where they are hot, so that no array of losses is
 made. ``share`` is then the gradient of each element's loss.
@@ -7,12 +7,9 @@ made. ``share`` is then the gradient of each element's loss.
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
-from .._tensor import Tensor, wrap
-from ..autograd._modes import no_grad
-from ..device import user_stacklevel
+from .._tensor import Tensor
 from ._errors import refuse_dtype
 from ._functional import FUNCTIONAL, chosen_reduction, in_wide, reduced, warn_of_sizes
 from ._op import FUNCTIONS, Array, composite, op
@@ -54,7 +51,7 @@ def weighted(loss: Tensor, weight: Tensor, reduction: str) -> Tensor:
     if reduction == "none":
         return loss
     total = loss.sum()
-    return total / weight.sum() if reduction == "mean" else total
+    return total / weight.sum() if reduction == "mean" else total  # type: ignore[no-any-return]
 
 
 def _check_weight(input: Tensor, weight: Tensor) -> None:
@@ -453,124 +450,20 @@ def multilabel_soft_margin_loss(
     return reduced(loss.sum(dim=-1) / (input.shape[-1] if input.ndim else 1), reduction)
 
 
-# --- likelihoods of numbers -----------------------------------------------------------------------
+# --- as devgrad itself has it --------------------------------------------------------------------
 
 
-@composite(**FUNCTIONAL)
-def kl_div(
-    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
-    reduction: str = "mean", log_target: bool = False,
+@composite(method=False, out=False)
+def binary_cross_entropy_with_logits_(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, pos_weight: Tensor | None = None,
+    reduction: int | str = 0,
 ) -> Tensor:  # fmt: skip
-    """The divergence ``target * (log(target) - input)``; ``input`` holds logarithms.
-
-    Args:
-        input: logarithms of probabilities.
-        target: probabilities, or their logarithms if ``log_target``.
-        size_average, reduce: older forms of ``reduction``.
-        reduction: ``"none"``, ``"mean"``, ``"sum"``, or ``"batchmean"``: the sum over the size of
-            the first dimension, which is the divergence as it is defined.
-
-    Raises:
-        ValueError: there is no such reduction.
+    """`nn.functional.binary_cross_entropy_with_logits`; ``reduction`` 0 for none, 1, 2.
 
     >>> import devgrad
-    >>> p = devgrad.tensor([[0.5, 0.5]])
-    >>> devgrad.nn.functional.kl_div(p.log(), p, reduction="batchmean")
-    tensor(0.)
+    >>> devgrad.binary_cross_entropy_with_logits(devgrad.tensor([0.0]), devgrad.tensor([1.0]))
+    tensor([0.6931])
     """
-    batch = reduction == "batchmean" and size_average is None and reduce is None
-    if reduction == "mean" and size_average is None and reduce is None:
-        warnings.warn(
-            "reduction: 'mean' divides the total loss by both the batch size and the support size."
-            "'batchmean' divides only by the batch size, and aligns with the KL div math "
-            "definition.'mean' will be changed to behave the same as 'batchmean' in the next "
-            "major release.",
-            stacklevel=user_stacklevel(),
-        )
-    reduction = chosen_reduction("sum" if batch else reduction, size_average, reduce)
-    if log_target:
-        loss = target.exp() * (target - input)
-    else:
-        loss = target.xlogy(target) - target * input
-    result = reduced(loss, reduction)
-    return result / input.shape[0] if batch and input.ndim else result
-
-
-@composite(**FUNCTIONAL)
-def poisson_nll_loss(
-    input: Tensor, target: Tensor, log_input: bool = True, full: bool = False,
-    size_average: bool | None = None, eps: float = 1e-8, reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:  # fmt: skip
-    """The negative logarithm of Poisson's probability of ``target``.
-
-    Args:
-        input: the expected number, or its logarithm if ``log_input``.
-        target: the number that was observed.
-        full: add Stirling's approximation of ``log(target!)`` for targets above 1.
-        eps: added to ``input`` before its logarithm is taken.
-        size_average, reduce, reduction: as for `mse_loss`.
-
-    Raises:
-        ValueError: there is no such reduction.
-
-    >>> import devgrad
-    >>> devgrad.nn.functional.poisson_nll_loss(devgrad.tensor([0.0]), devgrad.tensor([2.0]))
-    tensor(1.)
-    """
-    reduction = chosen_reduction(reduction, size_average, reduce)
-    if log_input:
-        loss = input.exp() - target * input
-    else:
-        loss = input - target * (input + eps).log()
-    if full:
-        stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
-        loss = loss + stirling.masked_fill(target <= 1, 0)
-    return reduced(loss, reduction)
-
-
-@composite(**FUNCTIONAL)
-def gaussian_nll_loss(
-    input: Tensor, target: Tensor, var: Tensor | float, full: bool = False, eps: float = 1e-6,
-    reduction: str = "mean",
-) -> Tensor:  # fmt: skip
-    """The negative logarithm of the normal density of ``target``.
-
-    Args:
-        input: the expected value. target: what was observed.
-        var: the variance: a number, of the shape of ``input``, or without its last dimension.
-        full: add the constant ``log(2 pi) / 2``.
-        eps: the least variance; the gradient passes all the same.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
-
-    Raises:
-        ValueError: ``var`` is negative or of a wrong size, or there is no such reduction.
-
-    >>> import devgrad
-    >>> x = devgrad.tensor([1.0])
-    >>> devgrad.nn.functional.gaussian_nll_loss(x, devgrad.tensor([3.0]), devgrad.tensor([1.0]))
-    tensor(2.)
-    """
-    if not isinstance(var, Tensor):
-        if var < 0:
-            raise ValueError("var has negative entry/entries")
-        kind = input._type
-        var = wrap(kind.xp.full(input._array.shape, var, kind.array_dtype), kind)
-    elif bool((var < 0).any()):
-        raise ValueError("var has negative entry/entries")
-    if var.shape != input.shape:
-        if input.shape[:-1] == var.shape:
-            var = var.unsqueeze(-1)
-        else:
-            pairs = list(zip(input.shape, var.shape, strict=False))
-            if input.ndim != var.ndim or sum(m for n, m in pairs if n != m) != 1:
-                raise ValueError("var is of incorrect size")
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{reduction} is not valid")
-    var = var.clone()
-    with no_grad():  # the gradient is that of var even where it is less than eps
-        var.clamp_(min=eps)
-    loss = 0.5 * (var.log() + (input - target) ** 2 / var)
-    if full:
-        loss = loss + 0.5 * math.log(2 * math.pi)
-    return reduced(loss, reduction)
+    return binary_cross_entropy_with_logits(  # type: ignore[no-any-return]
+        input, target, weight, reduction=chosen_reduction(reduction), pos_weight=pos_weight
+    )

@@ -3,8 +3,8 @@
 `cross_entropy` by class indices is one operation: softmax, logarithm, choice and reduction at
 once. It keeps the probabilities, from which its derivative takes one pass.
 
-Dimensions: ``input`` has N samples of C classes at D places each, as (N, C), as (C) or as
-(N, C, d1, d2, ...); inside an operation it is (N, C, D), and ``target`` (N, D).
+Dimensions: ``input`` has N samples of C classes, (N, C), or (C) of one; or of D places each,
+(N, C, d1, d2, ...). Inside an operation it is (N, C) or (N, C, D), and ``target`` (N) or (N, D).
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ def _class_dim(shape: Any) -> int:
     return 0 if len(shape) == 1 else 1
 
 
-def _nested(shape: Any) -> tuple[int, int, int]:
-    """N, C and D of an input's shape."""
-    if len(shape) == 1:
-        return 1, shape[0], 1
+def _nested(shape: Any) -> tuple[int, ...]:
+    """N and C of an input's shape, and D if there is more."""
+    if len(shape) <= 2:
+        return (1, *shape)[-2:]
     return shape[0], shape[1], math.prod(shape[2:])
 
 
 def _places(xp: Any, target: Any, sizes: Any, ignore_index: int) -> tuple[Any, Any]:
-    """The index of the targets in an array (N, C, D), and where they count: None for everywhere.
+    """The index of the targets in an array of these sizes; where they count, None for everywhere.
 
     Raises:
         IndexError: a target is no class.
     """
-    n, classes, d = sizes
-    classes_of = target.reshape(n, d)
+    n, classes, *d = sizes
+    classes_of = target.reshape(n, *d)
     counted = None
     if xp.checks_bounds and target.size:
         low, high = classes_of.min(), classes_of.max()
@@ -61,7 +61,9 @@ def _places(xp: Any, target: Any, sizes: Any, ignore_index: int) -> tuple[Any, A
         counted = classes_of != ignore_index
     if counted is not None:
         classes_of = xp.where(counted, classes_of, 0)
-    return (xp.arange(n)[:, None], classes_of, xp.arange(d)), counted
+    if d:
+        return (xp.arange(n)[:, None], classes_of, xp.arange(*d)), counted
+    return (xp.arange(n), classes_of), counted
 
 
 def _scales(
@@ -72,8 +74,7 @@ def _scales(
         scales = weight[places[1]]
         scales = scales if counted is None else xp.where(counted, scales, 0)
     elif counted is None:
-        n, d = places[1].shape
-        return None, n * d if reduction == "mean" else None
+        return None, places[1].size if reduction == "mean" else None
     else:
         scales = counted.astype(dtype)
     return scales, xp.add.reduce(scales, None) if reduction == "mean" else None
@@ -82,7 +83,7 @@ def _scales(
 def _reduced(
     xp: Any, losses: Any, shape: Any, places: Any, counted: Any, weight: Any, reduction: str
 ) -> Any:
-    """The losses (N, D) of all samples, weighted and reduced."""
+    """The losses of all samples, weighted and reduced."""
     scales, count = _scales(xp, losses.dtype, places, counted, weight, reduction)
     if counted is not None:
         losses = xp.where(counted, losses, 0)
@@ -92,18 +93,18 @@ def _reduced(
         return losses.reshape(shape)
     total = xp.add.reduce(losses, None)
     # Nothing to take a mean of gives NaN, as 0 / 0 does.
-    return total if count is None else total / xp.asarray(count).astype(losses.dtype)
+    return total if count is None else total / count
 
 
 def _sample_gradients(
     xp: Any, g: Any, places: Any, counted: Any, weight: Any, reduction: str
 ) -> Any:
-    """What the loss of each sample is multiplied with in the end, (N, D) or one number."""
+    """What the loss of each sample is multiplied with in the end: for each, or one number."""
     scales, count = _scales(xp, g.dtype, places, counted, weight, reduction)
     if reduction == "none":
         g = g.reshape(places[1].shape)
     elif count is not None:
-        g = g / xp.asarray(count).astype(g.dtype)
+        g = g / count
     return g if scales is None else g * scales
 
 
@@ -133,9 +134,7 @@ def _check_sizes(input: Tensor, target: Tensor, weight: Tensor | None) -> None:
             f"({wanted[0] if wanted else 0})."
         )
     elif (shape[0], *shape[2:]) != wanted:
-        raise RuntimeError(
-            f"Expected target size {[shape[0], *shape[2:]]}, got {list(wanted)}"
-        )
+        raise RuntimeError(f"Expected target size {[shape[0], *shape[2:]]}, got {list(wanted)}")
     classes = shape[_class_dim(shape)]
     if weight is not None and mode.grad and weight.requires_grad:
         raise RuntimeError(
@@ -238,7 +237,7 @@ def _cross_entropy(
     refuse_dtype(input, "biuc", "log_softmax_lastdim_kernel_impl")
     sizes = _nested(input.shape)
     places, counted = _places(xp, target, sizes, ignore_index)
-    x = input.reshape(sizes if sizes[2] != 1 else sizes[:2])
+    x = input.reshape(sizes)
     if x.dtype.itemsize == 2:
         x = x.astype(xp.float32)
     probabilities = xp.empty(x.shape, x.dtype)
@@ -250,7 +249,7 @@ def _cross_entropy(
         total = xp.sums(part, (1,))
         part /= total
         log_sums[block] = xp.log(total) if shift is None else xp.log(total) + shift
-    losses = log_sums.reshape(sizes[0], sizes[2]) - x.reshape(sizes)[places]
+    losses = log_sums.reshape(places[1].shape) - x[places]
     loss = _reduced(xp, losses, target.shape, places, counted, weight, reduction)
     shape = input.shape
     if x.dtype == input.dtype:
@@ -272,18 +271,17 @@ def cross_entropy_backward(
     scales = _sample_gradients(xp, grad_output, places, counted, weight, reduction)
     if counted is not None:
         scales = xp.where(counted, scales, 0)
-    each = scales if not scales.ndim else scales[:, None, :]
-    result = probabilities.reshape(sizes) * each
+    result = probabilities.reshape(sizes) * (scales[:, None] if scales.ndim else scales)
     result[places] -= scales
     if counted is not None:  # not even where a probability is NaN
-        result = xp.where(counted[:, None, :], result, 0)
+        result = xp.where(counted[:, None], result, 0)
     return result.reshape(input.shape)
 
 
 def _of_samples(
     g: Any, input: Any, target: Any, weight: Any, reduction: str, ignore_index: int
 ) -> Any:
-    """By which ``grad_output`` is multiplied: ``g`` at the probabilities less ``g`` at the target."""
+    """The gradient of ``grad_output``: ``g`` at the probabilities less ``g`` at the target."""
     dim = _class_dim(input.shape)
     expected = sum_dim(g * softmax_along(input, dim), (dim,), True)
     return nll_chosen(g - expected, target, weight, reduction, ignore_index)
@@ -301,17 +299,15 @@ def _of_probabilities(
 
 _cross_entropy.vjp(
     input=lambda g, input, probabilities, target, weight, reduction, ignore_index: (
-        cross_entropy_backward(
-            g, input, probabilities, target, weight, reduction, ignore_index
-        )
+        cross_entropy_backward(g, input, probabilities, target, weight, reduction, ignore_index)
     )
 )
 cross_entropy_backward.vjp(
     grad_output=lambda g, input, target, weight, reduction, ignore_index: _of_samples(
         g, input, target, weight, reduction, ignore_index
     ),
-    input=lambda g, grad_output, input, target, weight, reduction, ignore_index: (
-        _of_probabilities(g, grad_output, input, target, weight, reduction, ignore_index)
+    input=lambda g, grad_output, input, target, weight, reduction, ignore_index: _of_probabilities(
+        g, grad_output, input, target, weight, reduction, ignore_index
     ),
 )
 _cross_entropy_2d = op(
@@ -333,9 +329,11 @@ def _of_distributions(
     if weight is not None:
         products = products * weight.reshape([-1 if i == dim else 1 for i in range(input.ndim)])
     if reduction == "none":
-        return -products.sum(dim)
+        return -products.sum(dim)  # type: ignore[no-any-return]
     total = -products.sum()
-    return total / (input.numel() / classes if classes else 0.0) if reduction == "mean" else total
+    if reduction == "mean":
+        total = total / (input.numel() / classes if classes else 0.0)
+    return total  # type: ignore[no-any-return]
 
 
 def _smoothed(
@@ -360,9 +358,12 @@ def _smoothed(
         if weight is None:
             spread = spread / (~ignored).sum()
         else:
-            used = target.reshape(ignored.shape)[~ignored]
-            spread = spread / weight[used.long()].sum()
-    return likelihood * (1 - smoothing) + spread.reshape(likelihood.shape) * (smoothing / classes)
+            ignored = ignored.reshape(-1)
+            used = target.reshape(-1).masked_fill(ignored, 0)
+            spread = spread / weight[used.long()].masked_fill(ignored, 0).sum()
+    likelihood = likelihood * (1 - smoothing)
+    result: Tensor = likelihood + spread.reshape(likelihood.shape) * (smoothing / classes)
+    return result
 
 
 @composite(**FUNCTIONAL)
@@ -394,15 +395,15 @@ def cross_entropy(
     """
     reduction = chosen_reduction(reduction, size_average, reduce)
     if not 0.0 <= label_smoothing <= 1.0:
-        raise RuntimeError(
-            f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}"
-        )
-    if input._array.shape == target._array.shape and input.ndim:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
+    if input._array.shape == target._array.shape:
         if not target._type.floating:
             raise RuntimeError(
                 "Expected floating point type for target with class probabilities, got "
                 f"{target._type.dtype.title}"
             )
+        if not input.ndim:
+            raise ValueError("Expected 1 or more dimensions (got 0)")
         if ignore_index >= 0:
             raise RuntimeError("ignore_index is not supported for floating point target")
         return _of_distributions(input, target, weight, reduction, label_smoothing)

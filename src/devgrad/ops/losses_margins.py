@@ -51,7 +51,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         with no_grad():  # the gradient is that of the norm, also where it is less than eps
             norm.clamp_(min=eps)
         units.append(x / norm)
-    return (units[0] * units[1]).sum(dim)
+    return (units[0] * units[1]).sum(dim)  # type: ignore[no-any-return]
 
 
 @composite(method=False, out=False, namespaces=("", "nn.functional"))
@@ -70,9 +70,7 @@ def pairwise_distance(
 
 
 @composite(method=False, out=False, namespaces=("", "nn.functional"))
-def bilinear(
-    input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None
-) -> Tensor:
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input1 @ weight[k] @ input2 + bias[k]`` for every k.
 
     Args:
@@ -102,26 +100,26 @@ def bilinear(
     rows, columns = input1.reshape(-1, n), input2.reshape(-1, m, 1)
     halfway = (rows @ weight.permute(1, 0, 2).reshape(n, k * m)).reshape(rows.shape[0], k, m)
     result = (halfway @ columns).reshape(*input1.shape[:-1], k)
-    return result if bias is None else result + bias
+    return result if bias is None else result + bias  # type: ignore[no-any-return]
 
 
 # --- losses by distances --------------------------------------------------------------------------
 
 
 def _positive_part(x: Tensor) -> Tensor:
-    """At the bound the gradient passes, as in PyTorch."""
-    return x.clamp_min(0)
+    """``max(x, 0)``; at 0 the gradient passes, as in PyTorch."""
+    return x.clamp_min(0)  # type: ignore[no-any-return]
 
 
 @composite(method=False, out=False)
 def hinge_embedding_loss(
-    input: Tensor, target: Tensor, margin: float = 1.0, reduction: int | str = 1
+    input: Tensor, target: Tensor, margin: float = 1.0, reduction: int | str = 0
 ) -> Tensor:
-    """`nn.functional.hinge_embedding_loss`.
+    """`nn.functional.hinge_embedding_loss`; ``reduction`` 0 for none, 1 for mean, 2 for sum.
 
     >>> import devgrad
     >>> devgrad.hinge_embedding_loss(devgrad.tensor([0.25]), devgrad.tensor([-1]))
-    tensor(0.7500)
+    tensor([0.7500])
     """
     apart = _positive_part(margin - input).masked_fill(target == 1, 0)
     return reduced(apart + input.masked_fill(target == -1, 0), chosen_reduction(reduction))
@@ -145,14 +143,14 @@ def hinge_embedding_loss_(
 
 @composite(method=False, out=False)
 def margin_ranking_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int | str = 1
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int | str = 0
 ) -> Tensor:
-    """`nn.functional.margin_ranking_loss`.
+    """`nn.functional.margin_ranking_loss`; ``reduction`` 0 for none, 1 for mean, 2 for sum.
 
     >>> import devgrad
     >>> x = devgrad.tensor([1.0])
     >>> devgrad.margin_ranking_loss(x, 2 * x, devgrad.tensor([1]))
-    tensor(1.)
+    tensor([1.])
     """
     loss = _positive_part(-target * (input1 - input2) + margin)
     return reduced(loss, chosen_reduction(reduction))
@@ -186,9 +184,9 @@ def margin_ranking_loss_(
 
 @composite(method=False, out=False)
 def cosine_embedding_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int | str = 1
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int | str = 0
 ) -> Tensor:
-    """`nn.functional.cosine_embedding_loss`.
+    """`nn.functional.cosine_embedding_loss`; ``reduction`` 0 for none, 1 for mean, 2 for sum.
 
     >>> import devgrad
     >>> x = devgrad.tensor([1.0, 0.0])
@@ -262,14 +260,14 @@ def _check_triplet(anchor: Tensor, positive: Tensor, negative: Tensor) -> None:
 @composite(method=False, out=False)
 def triplet_margin_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2,
-    eps: float = 1e-6, swap: bool = False, reduction: int | str = 1,
+    eps: float = 1e-6, swap: bool = False, reduction: int | str = 0,
 ) -> Tensor:  # fmt: skip
-    """`nn.functional.triplet_margin_loss`.
+    """`nn.functional.triplet_margin_loss`; ``reduction`` 0 for none, 1 for mean, 2 for sum.
 
     >>> import devgrad
     >>> x = devgrad.tensor([[0.0]])
     >>> devgrad.triplet_margin_loss(x, x + 2, x + 1)
-    tensor(2.)
+    tensor([2.])
     """
     _check_triplet(anchor, positive, negative)
     return _triplet(
@@ -424,8 +422,7 @@ def multilabel_margin_loss(
     x, n = _two_dims("multilabel_margin_loss", input)
     if target.shape != input.shape:
         raise RuntimeError(
-            f"inconsistent target size: {list(target.shape)} for input of size: "
-            f"{list(input.shape)}"
+            f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
         )
     xp, types, classes = x._type.xp, x._type.device.types, x.shape[1]
     labels = target._array.reshape(n, classes)

@@ -328,7 +328,7 @@ def _matmul(input: Any, other: Any) -> Any:
     return (_rows if b == 2 else _batches).function(input, other)
 
 
-@composite
+@composite(namespaces=("", "linalg"))
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """``input @ other``: the product of vectors, matrices or batches of matrices.
 
@@ -438,7 +438,9 @@ addmm.vjp(
 
 
 @op(inplace=True)
-def addmv(xp: Any, input: Array, mat: Array, vec: Array, *, beta: Number = 1, alpha: Number = 1) -> Array:
+def addmv(
+    xp: Any, input: Array, mat: Array, vec: Array, *, beta: Number = 1, alpha: Number = 1
+) -> Array:
     """``beta * input + alpha * (mat @ vec)``."""
     if (
         mat.ndim == 2

@@ -1,211 +1,27 @@
-"""Normalisation: to mean 0 and variance 1 over some dimensions, then a scale and a shift.
-
-Layer, batch, group and instance normalisation are one operation, `standardize`; they differ in the
-dimensions that their statistics are taken over (a `Layout`). With ``x^ = (x - mean) * r``, where
-``r = 1 / sqrt(var + eps)``, over n elements, its derivative is ``r * P(g * weight)`` with
-
-    P(v) = v - mean(v) - x^ * mean(v * x^)
-
-which takes away what moves mean and variance. P is its own transpose; without centring (root mean
-square normalisation) it lacks ``mean(v)``.
-"""
+"""Normalisation: of layers, batches, instances, groups, neighbouring channels, and by norms."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from .._tensor import Tensor
-from ._along import reshaped
-from ._errors import refuse_dtype
-from ._formula import cast, sum_to
+from ._formula import cast
 from ._functional import FUNCTIONAL
 from ._inplace import bump
-from ._op import FUNCTIONS, Array, composite, op
-from .elementwise import rsqrt
-from .reductions import count_of, mean_dim
+from ._op import FUNCTIONS, composite
+from ._standardize import (
+    Layout,
+    normalize_by,
+    standardize_batch,
+    standardize_group,
+    standardize_layer,
+    standardize_rms,
+)
+from .reductions import count_of
 
 __all__: list[str] = []
-
-
-class Layout(NamedTuple):
-    """Over which dimensions a tensor is normalised.
-
-    Attributes:
-        view: the shape in which the dimensions are counted.
-        dims: the statistics are taken over these.
-        place: the shape in which scale and shift broadcast to ``view``.
-        eps: added to the variance.
-        centred: whether the mean is taken away.
-    """
-
-    view: tuple[int, ...]
-    dims: tuple[int, ...]
-    place: tuple[int, ...]
-    eps: float
-    centred: bool = True
-
-
-def _wide(xp: Any, x: Any, view: Any) -> Any:
-    x = x.reshape(view)
-    return x.astype(xp.float32) if x.dtype.itemsize == 2 else x
-
-
-def _blocks(xp: Any, layout: Layout) -> Any:
-    """Slices of the first dimension, if each has statistics of its own."""
-    return (slice(None),) if 0 in layout.dims else xp.row_blocks(layout.view)
-
-
-def _standardize(
-    xp: Any, input: Array, weight: Array | None, bias: Array | None, layout: Layout
-) -> Any:
-    refuse_dtype(input, "biuc", "LayerNormKernelImpl")
-    view, dims, place, eps, centred = layout
-    x = _wide(xp, input, view)
-    count = count_of(view, dims)
-    kept = tuple([1 if i in dims else n for i, n in enumerate(view)])
-    result = xp.empty(view, x.dtype)
-    mean, r, var = (xp.zeros(kept, x.dtype) for _ in range(3))
-    for block in _blocks(xp, layout) if x.size else ():
-        part = x[block]
-        if centred:
-            mean[block] = xp.sums(part, dims) / count
-            part = xp.subtract(part, mean[block], out=result[block])
-        var[block] = xp.sum_of_products(part, part, dims) / count
-        r[block] = 1 / xp.sqrt(var[block] + eps)
-        part = xp.multiply(part, r[block], out=result[block])
-        if weight is not None:
-            part *= weight.reshape(place)
-        if bias is not None:
-            part += bias.reshape(place)
-    result = result.reshape(input.shape)
-    return (result if x.dtype == input.dtype else result.astype(input.dtype)), mean, r, var
-
-
-@op(function=False, method=False)
-def standardize_backward(
-    xp: Any, grad_output: Array, input: Array, weight: Array | None, mean: Array, r: Array,
-    layout: Layout,
-) -> Array:  # fmt: skip
-    """``r * P(grad_output * weight)``. ``mean`` and ``r`` are those of ``input``."""
-    view, dims, place, _, centred = layout
-    x, g = _wide(xp, input, view), _wide(xp, grad_output, view)
-    count = count_of(view, dims)
-    result = xp.empty(view, x.dtype)
-    for block in _blocks(xp, layout) if x.size else ():
-        h = g[block] if weight is None else g[block] * weight.reshape(place)
-        part, scale = result[block], r[block]
-        if centred:
-            c = xp.subtract(x[block], mean[block], out=part)
-        else:
-            c = x[block]  # c * scale is x^
-        slope = xp.sum_of_products(h, c, dims) * (scale * scale / -count)
-        part = xp.multiply(c, slope, out=part)
-        part += h
-        if centred:
-            part -= xp.sums(h, dims) / count
-        part *= scale
-    return result.reshape(input.shape)
-
-
-@op(function=False, method=False)
-def standardize_weight_backward(
-    xp: Any, grad_output: Array, input: Array, mean: Array, r: Array, layout: Layout, shape: Any
-) -> Array:
-    """``grad_output * x^``, summed to the shape of the scale."""
-    view, _, place, _, centred = layout
-    x, g = _wide(xp, input, view), _wide(xp, grad_output, view)
-    front = len(view) - len(place)
-    axes = (*range(front), *[i + front for i, n in enumerate(place) if n == 1])
-    total = xp.zeros(place, x.dtype)
-    for block in _blocks(xp, layout) if x.size else ():
-        unit = x[block] - mean[block] if centred else x[block]
-        unit = unit * r[block]
-        total += xp.sum_of_products(g[block], unit, axes).reshape(place)
-    return total.reshape(shape)
-
-
-def _project(v: Any, unit: Any, layout: Layout) -> Any:
-    """P of the module's text."""
-    result = v - unit * mean_dim(v * unit, layout.dims, True)
-    return result - mean_dim(v, layout.dims, True) if layout.centred else result
-
-
-def _second(g: Any, grad_output: Any, input: Any, weight: Any, layout: Layout) -> Any:
-    """The gradient of `standardize_backward` for ``input``."""
-    view, dims, place, eps, centred = layout
-    x, v, h = reshaped(input, view), reshaped(g, view), reshaped(grad_output, view)
-    if weight is not None:
-        h = h * reshaped(weight, place)
-    if centred:
-        x = x - mean_dim(x, dims, True)
-    r = rsqrt(mean_dim(x * x, dims, True) + eps)
-    unit = x * r
-    projected = _project(h, unit, layout)
-    total = (
-        unit * mean_dim(v * projected, dims, True)
-        + _project(v, unit, layout) * mean_dim(h * unit, dims, True)
-        + projected * mean_dim(v * unit, dims, True)
-    )
-    return reshaped(total * -(r * r), input.shape)
-
-
-def _scaled(x: Any, weight: Any, layout: Layout) -> Any:
-    if weight is None:
-        return x
-    return reshaped(reshaped(x, layout.view) * reshaped(weight, layout.place), x.shape)
-
-
-def _shift_gradient(g: Any, layout: Layout, shape: Any) -> Any:
-    return reshaped(sum_to(reshaped(g, layout.view), layout.place), shape)
-
-
-def _declare(name: str, node: str) -> Any:
-    declared = op(
-        name=name, node=node, outputs=("out", "mean", "r", "var"), function=False, method=False
-    )(_standardize)
-    return declared.vjp(
-        input=lambda g, input, weight, mean, r, layout: standardize_backward(
-            g, input, weight, mean, r, layout
-        ),
-        weight=lambda g, input, mean, r, layout, weight_shape: standardize_weight_backward(
-            g, input, mean, r, layout, weight_shape
-        ),
-        bias=lambda g, layout, bias_shape: _shift_gradient(g, layout, bias_shape),
-    )
-
-
-_layer = _declare("native_layer_norm", "NativeLayerNormBackward0")
-_batch = _declare("native_batch_norm", "NativeBatchNormBackward0")
-_group = _declare("native_group_norm", "NativeGroupNormBackward0")
-_root_mean_square = _declare("rms_norm", "FusedRmsNormBackward0")
-
-standardize_backward.vjp(
-    grad_output=lambda g, input, weight, mean, r, layout: _scaled(
-        standardize_backward(g, input, None, mean, r, layout), weight, layout
-    ),
-    input=lambda g, grad_output, input, weight, layout: _second(
-        g, grad_output, input, weight, layout
-    ),
-    weight=lambda g, grad_output, input, weight, mean, r, layout: _weight_share(
-        grad_output * standardize_backward(g, input, None, mean, r, layout), weight, layout
-    ),
-)
-
-
-def _weight_share(product: Any, weight: Any, layout: Layout) -> Any:
-    return _shift_gradient(product, layout, weight.shape)
-
-
-standardize_weight_backward.vjp(
-    grad_output=lambda g, input, layout: _scaled(
-        _layer(input, None, None, layout)[0], g, layout
-    ),
-    input=lambda g, grad_output, input, mean, r, layout: standardize_backward(
-        _scaled(grad_output, g, layout), input, None, mean, r, layout
-    ),
-)
 
 
 # --- layer and root mean square normalisation -----------------------------------------------------
@@ -260,7 +76,7 @@ def native_layer_norm(
     (tensor([[-1.,  1.]]), tensor([[2.]]), tensor([[1.]]))
     """
     layout = _rows("layer_norm", input, normalized_shape, eps, True, weight=weight, bias=bias)
-    out, mean, r, _ = _layer.function(input, weight, bias, layout)
+    out, mean, r, _ = standardize_layer.function(input, weight, bias, layout)
     shape = [1 if i in layout.dims else n for i, n in enumerate(layout.view)]
     shape = shape[len(layout.view) - input.ndim :]
     return out, _as(mean, input).reshape(shape), _as(r, input).reshape(shape)
@@ -293,7 +109,7 @@ def layer_norm(
     tensor([[-1.0000,  1.0000]])
     """
     layout = _rows("layer_norm", input, normalized_shape, eps, True, weight=weight, bias=bias)
-    result: Tensor = _layer.function(input, weight, bias, layout)[0]
+    result: Tensor = standardize_layer.function(input, weight, bias, layout)[0]
     return result
 
 
@@ -319,8 +135,8 @@ def rms_norm(
     if input.is_complex():
         square = (input * input).mean(tuple(range(-len(layout.dims), 0)), keepdim=True)
         scaled = input * (square + eps).rsqrt()
-        return scaled if weight is None else scaled * weight
-    result: Tensor = _root_mean_square.function(input, weight, None, layout)[0]
+        return scaled if weight is None else scaled * weight  # type: ignore[no-any-return]
+    result: Tensor = standardize_rms.function(input, weight, None, layout)[0]
     return result
 
 
@@ -330,9 +146,7 @@ def rms_norm(
 def _check_channels(channels: int, **parameters: Tensor | None) -> None:
     for name, parameter in parameters.items():
         if parameter is not None and parameter.numel() != channels:
-            raise RuntimeError(
-                f"{name} should contain {channels} elements not {parameter.numel()}"
-            )
+            raise RuntimeError(f"{name} should contain {channels} elements not {parameter.numel()}")
 
 
 def _follow(running: Tensor | None, statistic: Any, momentum: float) -> None:
@@ -341,35 +155,6 @@ def _follow(running: Tensor | None, statistic: Any, momentum: float) -> None:
         array = running._array
         array[...] = array * (1 - momentum) + momentum * statistic.reshape(array.shape)
         bump(running)
-
-
-@op(name="batch_norm_by", node="NativeBatchNormBackward0", function=False, method=False)
-def _normalize_by(
-    xp: Any, input: Array, weight: Array | None, bias: Array | None, mean: Array, var: Array,
-    place: Any, eps: float,
-) -> Array:  # fmt: skip
-    """``input`` normalised by statistics that are given."""
-    scale = 1 / xp.sqrt(var + eps)
-    scale = scale if weight is None else scale * weight
-    shift = -mean * scale if bias is None else bias - mean * scale
-    result = input * scale.reshape(place)
-    result += shift.reshape(place)
-    return result.astype(input.dtype, copy=False)
-
-
-def _scale_of(weight: Any, var: Any, place: Any, eps: float) -> Any:
-    r = rsqrt(var + eps)
-    return reshaped(r if weight is None else r * weight, place)
-
-
-_normalize_by.vjp(
-    input=lambda g, weight, var, place, eps: g * _scale_of(weight, var, place, eps),
-    weight=lambda g, input, mean, var, place, eps, weight_shape: reshaped(
-        sum_to(g * ((input - reshaped(mean, place)) * _scale_of(None, var, place, eps)), place),
-        weight_shape,
-    ),
-    bias=lambda g, place, bias_shape: reshaped(sum_to(g, place), bias_shape),
-)
 
 
 def _batch_norm(
@@ -388,14 +173,15 @@ def _batch_norm(
     )
     place = ((1, channels) + (1,) * (len(shape) - 2))[max(0, 2 - len(shape)) :]
     if not training:
-        out: Tensor = _normalize_by.function(
+        out: Tensor = normalize_by.function(
             input, weight, bias, running_mean, running_var, place, eps
         )
         return out, None, None
     dims = (0, *range(2, len(shape)))
-    out, mean, r, var = _batch.function(input, weight, bias, Layout(shape, dims, place, eps))
+    out, mean, r, var = standardize_batch.function(
+        input, weight, bias, Layout(shape, dims, place, eps)
+    )
     count = count_of(shape, dims)
-    momentum = 0.0 if momentum is None else momentum
     if input._array.size:
         _follow(running_mean, mean._array, momentum)
         _follow(running_var, var._array * (count / (count - 1 or math.nan)), momentum)
@@ -514,7 +300,9 @@ def instance_norm(
     dims = tuple(range(2, len(shape)))
     place = (1, shape[1]) + (1,) * len(dims)
     out: Tensor
-    out, mean, _, var = _batch.function(input, weight, bias, Layout(shape, dims, place, eps))
+    out, mean, _, var = standardize_batch.function(
+        input, weight, bias, Layout(shape, dims, place, eps)
+    )
     count = count_of(shape, dims)
     _follow(running_mean, mean._array.mean(axis=0), momentum)
     unbiased = var._array.mean(axis=0) * (count / (count - 1 or math.nan))
@@ -548,8 +336,7 @@ def instance_norm_(
     """
     if use_input_stats and math.prod(input.shape[2:]) == 1:
         raise ValueError(
-            "Expected more than 1 spatial element when training, got input size "
-            f"{input.shape}"
+            f"Expected more than 1 spatial element when training, got input size {input.shape}"
         )
     return instance_norm(  # type: ignore[no-any-return]
         input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps
@@ -595,7 +382,7 @@ def native_group_norm(
     tensor([[-1.,  1.]])
     """
     layout = _groups(input, (N, C, HxW), group, eps, weight=weight, bias=bias)
-    out = _group.function(input, weight, bias, layout)[0]
+    out = standardize_group.function(input, weight, bias, layout)[0]
     # These two are differentiable, as in PyTorch; those of the operation are not.
     rows = input.reshape(N, group, C // group * HxW)
     return out, rows.mean(-1), (rows.var(-1, correction=0) + eps).rsqrt()
@@ -632,7 +419,7 @@ def group_norm(
         input, (n, channels, math.prod(rest)), num_groups, eps, weight=weight, bias=bias
     )
     _check_several([n * channels // num_groups, num_groups, *rest])
-    result: Tensor = _group.function(input, weight, bias, layout)[0]
+    result: Tensor = standardize_group.function(input, weight, bias, layout)[0]
     return result
 
 
@@ -667,7 +454,7 @@ def local_response_norm(
     padded = FUNCTIONS[""]["constant_pad_nd"](square, tuple(around))
     total = padded.unfold(1, size, 1).sum(-1)
     mean = total / size if input.is_floating_point() else total // size
-    return input / (mean * alpha + k) ** beta
+    return input / (mean * alpha + k) ** beta  # type: ignore[no-any-return]
 
 
 @composite(**FUNCTIONAL)

@@ -14,13 +14,13 @@ from ..device import DType
 from ._along import array_dtype, check_tensor, many_dims
 from ._arguments import wrong_argument
 from ._formula import cast, conj, zeros_like
-from ._op import FUNCTIONS, Array, composite, op
+from ._op import Array, composite, op
 from .comparison import where
 from .extremes import even_share
 from .reductions import spread
 from .rounding import sgn
 
-__all__ = ["magnitude_power", "signed_power"]
+__all__ = ["magnitude_power", "norm_of", "norm_rule", "signed_power", "vector_norm"]
 
 
 def _where_not_zero(xp: Any, x: Any, powers: Any, q: float) -> Any:
@@ -74,10 +74,11 @@ magnitude_power.vjp(input=lambda g, input, q: g * (q * signed_power(input, q - 2
 
 
 @op(name="linalg.vector_norm", node="LinalgVectorNormBackward0", function=False, method=False)
-def _vector_norm(xp: Any, input: Array, p: float, dims: Any, keepdim: bool) -> Array:
+def norm_of(xp: Any, input: Array, p: float, dims: Any, keepdim: bool) -> Array:
+    """The p-norms over dimensions counted from the front."""
     x = input
     if x.dtype.itemsize == 2:
-        wide = _vector_norm.forward(xp, x.astype(xp.float32), p, dims, keepdim)
+        wide = norm_of.forward(xp, x.astype(xp.float32), p, dims, keepdim)
         return wide.astype(x.dtype)
     if p == 2:
         squares = x.real**2 + x.imag**2 if x.dtype.kind == "c" else xp.multiply(x, x)
@@ -97,9 +98,10 @@ def _vector_norm(xp: Any, input: Array, p: float, dims: Any, keepdim: bool) -> A
     return xp.power(powers, xp.asarray(1 / p, magnitude.dtype))
 
 
-def _vector_norm_rule(
+def norm_rule(
     g: Any, input: Any, out: Any, input_shape: Any, p: float, dims: Any, keepdim: bool
 ) -> Any:
+    """What the gradient ``g`` of `norm_of` is for its input."""
     if p == 0:
         return zeros_like(input)
     if p in (math.inf, -math.inf):
@@ -134,7 +136,7 @@ def _recorded_rule(
     return scale * (sgn(input) * magnitude ** (p - 1) if p < 2 else input * magnitude ** (p - 2))
 
 
-_vector_norm.vjp(input=_vector_norm_rule)
+norm_of.vjp(input=norm_rule)
 
 
 def _check_not_empty(input: Tensor, p: float, dims: tuple[int, ...], whole: bool) -> None:
@@ -192,7 +194,7 @@ def vector_norm(
         )
     p = float(ord)
     _check_not_empty(x, p, dims, dim is None or dim in ((), []))
-    return _vector_norm.function(x, p, dims, keepdim)
+    return norm_of.function(x, p, dims, keepdim)
 
 
 def _matrix_norm(*args: Any, **kwargs: Any) -> Tensor:
@@ -205,7 +207,7 @@ def _matrix_norm(*args: Any, **kwargs: Any) -> Tensor:
 @composite
 def norm(
     input: Tensor,
-    p: float | str | None = "fro",
+    p: Any = "fro",
     dim: int | tuple[int, ...] | None = None,
     keepdim: bool = False,
     dtype: DType | None = None,

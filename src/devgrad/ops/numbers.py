@@ -1,4 +1,4 @@
-"""Numbers by their parts, and whole numbers: real and imaginary part, mantissa and exponent, gcd."""
+"""Numbers by their parts (real and imaginary; mantissa and exponent), and whole numbers."""
 
 from __future__ import annotations
 

@@ -229,7 +229,9 @@ _as_strided.vjp(
 
 
 @composite(out=False)
-def as_strided(input: Tensor, size: Ints, stride: Ints, storage_offset: int | None = None) -> Tensor:
+def as_strided(
+    input: Tensor, size: Ints, stride: Ints, storage_offset: int | None = None
+) -> Tensor:
     """A view of any elements of the storage, by shape, strides and offset.
 
     Args:

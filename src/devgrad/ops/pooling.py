@@ -147,14 +147,14 @@ def largest(
     small = "uint8" if prod(kernel) <= 255 else "int32"
     for dim in reversed(range(dims)):
         k, s, d, n = kernel[dim], stride[dim], dilation[dim], count[dim]
-        best = chosen = None
+        best: Any = None
+        chosen: Any = None
         for t in range(k):
             part = _along(dim, dims, slice(t * d, t * d + (n - 1) * s + 1, s))
             value = x[part]
             place = t * inner if code is None else code[part] + xp.asarray(t * inner, small)
             if best is None:
-                best = value
-                chosen = xp.zeros(value.shape, small) if code is None else place
+                best, chosen = value, None if code is None else place
                 continue
             better = xp.greater(value, best)
             if nan:
@@ -166,8 +166,10 @@ def largest(
                     better[_along(dim, dims, slice(o, o + 1))] = True
             # Places grow from tap to tap, so that a better one is also the larger number.
             step = xp.multiply(better.view("uint8"), xp.asarray(place, small))
-            chosen = xp.maximum(chosen, step)
+            chosen = step if chosen is None else xp.maximum(chosen, step)
             best = xp.maximum(best, value)
+        if chosen is None:  # a single tap
+            chosen = xp.zeros(best.shape, small)
         x, code, inner = best, chosen, inner * k
     return x, code
 

@@ -32,7 +32,7 @@ def relu_(input: Tensor, inplace: bool = False) -> Tensor:
     >>> devgrad.nn.functional.relu(devgrad.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    return _relu.inplace(input) if inplace else _relu.function(input)
+    return _relu.inplace(input) if inplace else _relu.function(input)  # type: ignore[no-any-return]
 
 
 # --- leaky rectifiers -----------------------------------------------------------------------------
@@ -47,9 +47,7 @@ def _leaky_relu(xp: Any, input: Array, negative_slope: float = 0.01) -> Array:
 
 
 @op(node="LeakyReluBackwardBackward0", function=False, method=False)
-def leaky_relu_backward(
-    xp: Any, grad_output: Array, input: Array, negative_slope: float
-) -> Array:
+def leaky_relu_backward(xp: Any, grad_output: Array, input: Array, negative_slope: float) -> Array:
     """``G`` where ``input`` is positive, ``G * negative_slope`` elsewhere."""
 
     def formula(g: Any, x: Any) -> Any:
@@ -165,9 +163,11 @@ def rrelu(
     if lower > upper:
         raise RuntimeError("Lower bound should be less than or equal to the upper bound")
     refuse_dtype(input._array, "biuc", "leaky_relu")
+    result: Tensor
     if training:
-        return mul.function(input, _slopes(input, lower, upper, generator))
-    result: Tensor = _rrelu.function(input, (lower + upper) / 2)
+        result = mul.function(input, _slopes(input, lower, upper, generator))
+    else:
+        result = _rrelu.function(input, (lower + upper) / 2)
     return result
 
 
@@ -261,7 +261,8 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     >>> devgrad.nn.functional.hardsigmoid(devgrad.tensor([-4.0, 0.0, 4.0]))
     tensor([0.0000, 0.5000, 1.0000])
     """
-    return _hardsigmoid.inplace(input) if inplace else _hardsigmoid.function(input)
+    result: Tensor = _hardsigmoid.inplace(input) if inplace else _hardsigmoid.function(input)
+    return result
 
 
 @op(name="hardswish", inplace=True, function=False, method=False)
@@ -286,7 +287,8 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     >>> devgrad.nn.functional.hardswish(devgrad.tensor([-4.0, 1.0, 4.0]))
     tensor([-0.0000, 0.6667, 4.0000])
     """
-    return _hardswish.inplace(input) if inplace else _hardswish.function(input)
+    result: Tensor = _hardswish.inplace(input) if inplace else _hardswish.function(input)
+    return result
 
 
 # --- thresholds and shrinkage ---------------------------------------------------------------------

@@ -19,7 +19,7 @@ from ._along import (
 )
 from ._arguments import as_dtype
 from ._formula import cast, conj, expand_to
-from ._inplace import write_into
+from ._inplace import from_numpy_names, write_into
 from ._op import Array, Ints, composite, op
 from .scans import products_of_others
 
@@ -90,7 +90,7 @@ sum_dim.vjp(
 spread.vjp(input=lambda g, dims, keepdim: sum_dim(g, dims, keepdim))
 
 
-@composite(out=False)
+@composite(out=False, checked=True)
 def sum(
     input: Tensor,
     dim: int | tuple[int, ...] | None = None,
@@ -98,6 +98,7 @@ def sum(
     *,
     dtype: DType | None = None,
     out: Tensor | None = None,
+    **renamed: Any,
 ) -> Tensor:
     """The sum of all elements, or over one or several dimensions.
 
@@ -117,8 +118,11 @@ def sum(
     >>> x.sum(), x.sum(dim=0)
     (tensor(10.), tensor([4., 6.]))
     """
-    if out is not None:
-        return write_into("sum", sum, out, (input, dim, keepdim), {"dtype": dtype})
+    if out is not None or renamed:
+        given = from_numpy_names("sum", renamed, input=input, dim=dim, keepdim=keepdim)
+        if out is None:
+            return sum(**given, dtype=dtype)
+        return write_into("sum", sum, out, (), {**given, "dtype": dtype})
     if dim is None and keepdim is False:
         return sum_all.function(input, array_dtype(dtype))
     dims = many_dims("sum", input, dim, keepdim)
@@ -160,7 +164,7 @@ mean_dim.vjp(
 )
 
 
-@composite(out=False)
+@composite(out=False, checked=True)
 def mean(
     input: Tensor,
     dim: int | tuple[int, ...] | None = None,
@@ -168,6 +172,7 @@ def mean(
     *,
     dtype: DType | None = None,
     out: Tensor | None = None,
+    **renamed: Any,
 ) -> Tensor:
     """The mean of all elements, or over one or several dimensions; NaN of none.
 
@@ -180,8 +185,11 @@ def mean(
     >>> devgrad.mean(devgrad.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
     tensor([1.5000, 3.5000])
     """
-    if out is not None:
-        return write_into("mean", mean, out, (input, dim, keepdim), {"dtype": dtype})
+    if out is not None or renamed:
+        given = from_numpy_names("mean", renamed, input=input, dim=dim, keepdim=keepdim)
+        if out is None:
+            return mean(**given, dtype=dtype)
+        return write_into("mean", mean, out, (), {**given, "dtype": dtype})
     check_tensor("mean", input)
     found = input._type.dtype if dtype is None else as_dtype(dtype)
     if found.category < 2:
@@ -217,7 +225,11 @@ _nansum.vjp(
 
 @composite
 def nansum(
-    input: Tensor, dim: int | Ints | None = None, keepdim: bool = False, *, dtype: DType | None = None
+    input: Tensor,
+    dim: int | Ints | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
 ) -> Tensor:
     """The sum as of `sum`, with NaN counted as zero.
 
@@ -237,7 +249,11 @@ def nansum(
 
 @composite
 def nanmean(
-    input: Tensor, dim: int | Ints | None = None, keepdim: bool = False, *, dtype: DType | None = None
+    input: Tensor,
+    dim: int | Ints | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
 ) -> Tensor:
     """The mean of the elements that are not NaN.
 

@@ -7,10 +7,10 @@ import warnings
 from typing import Any
 
 from .._tensor import Tensor, wrap
-from ..device import Device, DType, resolve
+from ..device import DType, resolve
 from ._formula import sum_to
 from ._layout import as_dim, as_dims, ints
-from ._op import Array, Arrays, Ints, composite, op
+from ._op import AnyDevice, Array, Arrays, Ints, composite, op
 from ._promotion import checked_tensors
 from .joining import stack
 from .pieces import diagonal, slice_
@@ -189,7 +189,11 @@ _given_back.vjp(input=lambda g, dim, index: taken(g, dim, index))
 
 @composite(out=False)
 def repeat_interleave(
-    input: Tensor, repeats: int | Ints | Tensor | None = None, dim: int | None = None, *, output_size: int | None = None
+    input: Tensor,
+    repeats: int | Ints | Tensor | None = None,
+    dim: int | None = None,
+    *,
+    output_size: int | None = None,
 ) -> Tensor:
     """Each element, or each place along ``dim``, several times in a row.
 
@@ -285,7 +289,7 @@ int64 = resolve("cpu").xp.dtype("int64")
 def _triangle(name: str) -> Any:
     def indices(
         row: int, col: int, offset: int = 0, *, dtype: DType | None = None,
-        device: Device | str | int | None = None, layout: Any = None,
+        device: AnyDevice = None, layout: Any = None,
     ) -> Tensor:  # fmt: skip
         if row < 0 or col < 0:
             which, n = ("row", row) if row < 0 else ("col", col)

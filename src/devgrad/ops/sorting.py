@@ -317,7 +317,8 @@ def _as_tensor(value: Any, like: Tensor) -> Tensor:
 
 @composite(method=False)
 def searchsorted(
-    sorted_sequence: Tensor, input: Tensor | Number, *, out_int32: bool = False, right: bool = False,
+    sorted_sequence: Tensor, input: Tensor | Number, *, out_int32: bool = False,
+    right: bool = False,
     side: str | None = None, sorter: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Where in a sorted sequence values would have to be inserted.

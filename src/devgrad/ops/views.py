@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._tensor import Size, Tensor, wrap
-from ..device import DType
+from ..device import DType, device_of_array
 from ._arguments import explained, kind_name
 from ._errors import broadcast_mismatch
 from ._layout import as_dim, as_dims, ints, strides_of, viewable
@@ -343,12 +343,15 @@ def unsqueeze(xp: Any, input: Array, dim: int) -> Array:
 unsqueeze.vjp(input=lambda g, input_shape: g.reshape(input_shape))
 
 
-def _expanded_shape(shape: tuple[int, ...], sizes: tuple[int, ...]) -> tuple[int, ...]:
+def _expanded_shape(input: Array, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    shape = input.shape
     extra = len(sizes) - len(shape)
     if extra < 0:
+        device = device_of_array(input)
+        text = f"{device and device.types[input.dtype]}{{{list(shape)}}}"
         raise RuntimeError(
-            f"expand(size={list(sizes)}): the number of sizes provided ({len(sizes)}) must be "
-            f"greater or equal to the number of dimensions in the tensor ({len(shape)})"
+            f"expand({text}, size={list(sizes)}): the number of sizes provided ({len(sizes)}) must "
+            f"be greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     wanted = list(sizes)
     for dim, n in enumerate(sizes):
@@ -384,7 +387,7 @@ def expand(xp: Any, input: Array, size: Any) -> Array:
     tensor([[1, 1, 1],
             [2, 2, 2]])
     """
-    return xp.expanded(input, _expanded_shape(input.shape, ints((size,))))
+    return xp.expanded(input, _expanded_shape(input, ints((size,))))
 
 
 expand.vjp(input=lambda g: g)  # the engine sums what was repeated

@@ -92,7 +92,7 @@ class Elementwise(Optimizer):
         packs: dict[Any, list[Tensor]] = {}
         seen: set[int] = set()
         for p in params:
-            state = self.state[p]
+            state = self.state.get(p, {})
             fresh = not state
             values = tuple([float(number(state.get(n, first))) for n, first in numbers.items()])
             memory = id(p._changes)  # parameters over the same memory are updated one by one
@@ -120,12 +120,13 @@ class _Pieces:
         self.params = params
         self.kind = kind = params[0]._type
         xp = kind.xp
-        self.fresh = not state[params[0]]
+        self.fresh = not state.get(params[0])
         self.shapes = [p._array.shape for p in params]
         self.sizes = [p._array.size for p in params]
         # The tensors of the state, to be found as they were left: (state, name, tensor, array).
         self.tensors: list[tuple[dict[str, Any], str, Tensor, Any]] = []
-        self.states = [state[p] for p in params]
+        kept = numbers or arrays  # (plain SGD keeps nothing)
+        self.states = [state[p] if kept else state.get(p) for p in params]
         self.numbers = {name: self._gather_numbers(name, x) for name, x in numbers.items()}
         self.changes: list[list[Any]] = []
         self.arrays = [self._gather_arrays(name, x) for name, x in arrays.items()]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._creation import tensor, zeros_like
-from .._tensor import Tensor
-from ..autograd._modes import no_grad
+from .._creation import tensor
+from .._tensor import wrap
+from ..autograd._provenance import user_line
 from ..device import get_default_dtype
 from .optimizer import Optimizer, check_learning_rate, evaluated, number, require
 
@@ -54,44 +54,63 @@ class Adafactor(Optimizer):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change the parameters once, by their gradients. See `Optimizer.step`."""
         loss = evaluated(closure)
-        with no_grad():
-            for group in self.param_groups:
-                for p in group["params"]:
-                    if p._grad is not None:
-                        self._update(p, -p._grad if group["maximize"] else p._grad, group)
+        line = user_line()
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p._grad is not None:
+                    self._update(p, group)
+                    if p._changes is not None:
+                        p._changes[0] += 1
+                        p._changes[1] = line
         return loss
 
-    def _update(self, p: Tensor, g: Any, group: dict[str, Any]) -> None:
-        if p.is_complex():
+    def _update(self, param: Any, group: dict[str, Any]) -> None:
+        kind = param._type
+        if kind.dtype.is_complex:
             raise RuntimeError("Adafactor does not support complex parameters")
+        xp, p, g = kind.xp, param._array, param._grad._array
         lr, (eps1, eps2) = number(group["lr"]), group["eps"]
         if eps1 is None:
-            eps1 = float(p._type.xp.finfo(p._type.array_dtype).eps)
-        state = self.state[p] or self._begin(p, g)
-        state["step"] += 1
-        step = state["step"].item()
+            eps1 = float(xp.finfo(p.dtype).eps)
+        state = self.state[param]
+        if not state:
+            _begin(state, kind, g.shape)
+        counter = state["step"]._array
+        counter += 1
+        step = counter.item()
         share = step ** group["beta2_decay"]
-        size = max(eps2, p.norm(2).item() / p.numel() ** 0.5) * min(lr, 1 / step**0.5)
+        size = max(eps2, _rms(xp, p)) * min(lr, 1 / step**0.5)
         if group["weight_decay"]:
-            p.mul_(1 - lr * group["weight_decay"])
-        if g.dim() > 1:
-            rows, columns = state["row_var"], state["col_var"]
-            rows += ((g * g).mean(dim=-1, keepdim=True) - rows) * share
-            columns += ((g * g).mean(dim=-2, keepdim=True) - columns) * share
-            variance = (rows @ columns) / rows.mean(dim=-2, keepdim=True).clamp(min=eps1)
+            p *= 1 - lr * group["weight_decay"]
+        squares = g * g
+        if g.ndim > 1:
+            rows, columns = state["row_var"]._array, state["col_var"]._array
+            rows += (squares.mean(-1, keepdims=True) - rows) * share
+            columns += (squares.mean(-2, keepdims=True) - columns) * share
+            variance = rows @ columns
+            variance /= xp.maximum(rows.mean(-2, keepdims=True), eps1)
         else:
-            variance = state["variance"]
-            variance += (g * g - variance) * share
-        update = g / variance.clamp(min=eps1 * eps1).sqrt()
-        norm = update.norm(2).item() / (update.numel() ** 0.5 * group["d"])
-        p.sub_(update * (size / max(1.0, norm)))
+            mean = state["variance"]._array
+            mean += (squares - mean) * share
+            variance = mean.copy()
+        update = xp.sqrt(xp.maximum(variance, eps1 * eps1, out=variance), variance)
+        xp.divide(g, update, update)
+        scale = size / max(1.0, _rms(xp, update) / group["d"])
+        update *= -scale if group["maximize"] else scale
+        p -= update
 
-    def _begin(self, p: Tensor, g: Tensor) -> dict[str, Any]:
-        state = self.state[p]
-        state["step"] = tensor(0.0, dtype=get_default_dtype())
-        if g.dim() > 1:
-            state["row_var"] = zeros_like(g[..., :1])
-            state["col_var"] = zeros_like(g[..., :1, :])
-        else:
-            state["variance"] = zeros_like(g)
-        return state
+
+def _rms(xp: Any, array: Any) -> float:
+    """The root mean square of all elements."""
+    flat = array.reshape(-1)
+    return float(xp.vdot(flat, flat).item() ** 0.5 / max(flat.size, 1) ** 0.5)
+
+
+def _begin(state: dict[str, Any], kind: Any, shape: tuple[int, ...]) -> None:
+    state["step"] = tensor(0.0, dtype=get_default_dtype(), device="cpu")
+    if len(shape) > 1:
+        shapes = {"row_var": (*shape[:-1], 1), "col_var": (*shape[:-2], 1, shape[-1])}
+    else:
+        shapes = {"variance": shape}
+    for name, size in shapes.items():
+        state[name] = wrap(kind.xp.zeros(size, kind.array_dtype), kind)

@@ -97,7 +97,7 @@ class Adam(Elementwise):
             v *= beta2
             v += xp.multiply(xp.multiply(g, g, a), 1 - beta2, a)
             for top in largest:
-                v = xp.maximum(top, v, top)
+                v = xp.maximum(top, v, out=top)
             # lr * (m / bias1) / (sqrt(v) / bias2 + eps), with the numbers put together
             xp.sqrt(v, a)
             a += eps * bias2

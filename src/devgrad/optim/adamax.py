@@ -52,7 +52,7 @@ class Adamax(Elementwise):
             top *= beta2
             xp.absolute(g, a)
             a += eps
-            xp.maximum(top, a, top)
+            xp.maximum(top, a, out=top)
             xp.divide(m, top, a)
             a *= size
             p -= a

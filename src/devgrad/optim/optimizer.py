@@ -159,11 +159,11 @@ class Optimizer:
                 group.setdefault(name, default)
 
     def __repr__(self) -> str:
-        lines = [f"{type(self).__name__} ("]
+        text = f"{type(self).__name__} ("
         for index, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {index}")
-            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
-        return "\n".join([*lines, ")"])
+            options = [f"    {name}: {group[name]}\n" for name in sorted(group) if name != "params"]
+            text += f"\nParameter Group {index}\n{''.join(options)}"
+        return f"{text})"
 
     # --- using it ---------------------------------------------------------------------------------
 
@@ -354,8 +354,10 @@ def _fitted(param: Tensor, value: Any, name: Any = None) -> Any:
     """Loaded state in the dtype and on the device of its parameter."""
     if isinstance(value, Tensor):
         if name == "step":
-            return value
-        return value.to(param.device, param.dtype if param.is_floating_point() else None)
+            return value.clone()
+        # A copy: what was saved is not to change with the training that goes on.
+        dtype = param.dtype if param.is_floating_point() else None
+        return value.to(param.device, dtype, copy=True)
     if isinstance(value, dict):
         return {key: _fitted(param, inner, key) for key, inner in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str):

@@ -321,8 +321,10 @@ class _Recorder:
 
     def made(self, node: Node) -> None:
         """Called with each node."""
-        if isinstance(self._before, _Recorder):
-            self._before.made(node)  # of a checkpoint within a checkpoint
+        # Of a checkpoint within a checkpoint, or in forward mode. Of `saved_tensors_hooks` only
+        # the innermost are to see what is saved, and here that is this.
+        if self._before is not True and not hasattr(self._before, "pack"):
+            self._before.made(node)
         if not (node.releases and node.saved):
             return
         self.nodes.append(weakref.ref(node))

@@ -9,7 +9,7 @@ from .module import Module
 __all__ = ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout"]
 
 
-class _Dropout(Module):
+class _DropoutNd(Module):
     """What all have in common.
 
     Args:
@@ -32,7 +32,7 @@ class _Dropout(Module):
         return f"p={self.p}, inplace={self.inplace}"
 
 
-class Dropout(_Dropout):
+class Dropout(_DropoutNd):
     """Elements set to zero with probability ``p``, the others divided by ``1 - p``.
 
     In evaluation the input itself.
@@ -47,7 +47,7 @@ class Dropout(_Dropout):
         return F.dropout(input, self.p, self.training, self.inplace)
 
 
-class Dropout1d(_Dropout):
+class Dropout1d(_DropoutNd):
     """Whole channels of sequences, ``(N, C, L)`` or ``(C, L)``, dropped."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class Dropout1d(_Dropout):
         return F.dropout1d(input, self.p, self.training, self.inplace)
 
 
-class Dropout2d(_Dropout):
+class Dropout2d(_DropoutNd):
     """Whole channels of images, ``(N, C, H, W)`` or ``(N, C, L)``, dropped."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ class Dropout2d(_Dropout):
         return F.dropout2d(input, self.p, self.training, self.inplace)
 
 
-class Dropout3d(_Dropout):
+class Dropout3d(_DropoutNd):
     """Whole channels of volumes, ``(N, C, D, H, W)`` or ``(C, D, H, W)``, dropped."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class Dropout3d(_Dropout):
         return F.dropout3d(input, self.p, self.training, self.inplace)
 
 
-class AlphaDropout(_Dropout):
+class AlphaDropout(_DropoutNd):
     """Elements set to SELU's lowest value, and all scaled to keep mean and variance."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ class AlphaDropout(_Dropout):
         return F.alpha_dropout(input, self.p, self.training, self.inplace)
 
 
-class FeatureAlphaDropout(_Dropout):
+class FeatureAlphaDropout(_DropoutNd):
     """`AlphaDropout` of whole channels."""
 
     def forward(self, input: Tensor) -> Tensor:

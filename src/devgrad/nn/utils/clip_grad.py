@@ -11,7 +11,7 @@ from typing import Any
 from ..._creation import tensor as _tensor
 from ..._tensor import Tensor, wrap
 from ...autograd._provenance import user_line
-from ...device import user_stacklevel
+from ...device import user_stacklevel, when_several
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
 
@@ -165,3 +165,10 @@ def _count_change(tensor: Tensor, line: Any) -> None:
     if changes is not None:
         changes[0] += 1
         changes[1] = line
+
+
+@when_several
+def _guard() -> None:
+    from ...ops._several import guard_functions
+
+    guard_functions(get_total_norm, _scale, clip_grad_value_)

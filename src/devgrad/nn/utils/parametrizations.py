@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import devgrad
+
+from ..._info import finfo
 from ..._tensor import Tensor
 from ...autograd._modes import no_grad
 from ..modules.module import Module
@@ -11,7 +14,7 @@ from .parametrize import register_parametrization
 from .spectral_norm import as_matrix, default_dim, unit
 from .weight_norm import norm_except_dim, normalized_weight
 
-__all__ = ["spectral_norm", "weight_norm"]
+__all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
 class _WeightNorm(Module):
@@ -129,3 +132,133 @@ def spectral_norm(
     return register_parametrization(
         module, name, _SpectralNorm(weight, n_power_iterations, chosen, eps)
     )
+
+
+_MAPS = ("matrix_exp", "cayley", "householder")
+
+
+def _orthogonalized(a: Tensor) -> Tensor:
+    """The orthogonal factor of a QR decomposition, with the signs that make it unique."""
+    x, tau = devgrad.geqrf(a)
+    q: Tensor = devgrad.linalg.householder_product(x, tau)
+    return q * x.diagonal(dim1=-2, dim2=-1).sgn().unsqueeze(-2)
+
+
+def _is_orthogonal(q: Tensor) -> bool:
+    n, k = q.shape[-2:]
+    identity = devgrad.eye(k, dtype=q.dtype, device=q.device)
+    error = 10.0 * n * finfo(q.dtype).eps
+    return bool(devgrad.allclose(q.mH @ q, identity, atol=error))
+
+
+class _Orthogonal(Module):
+    """An orthogonal matrix (a wide one has orthogonal rows) by one of three maps."""
+
+    base: Tensor
+
+    def __init__(self, weight: Tensor, orthogonal_map: str, use_trivialization: bool) -> None:
+        super().__init__()
+        if weight.is_complex() and orthogonal_map == "householder":
+            raise ValueError("The householder parametrization does not support complex tensors.")
+        self.shape = weight.shape
+        self.orthogonal_map = orthogonal_map
+        if use_trivialization:
+            self.register_buffer("base", None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = x.shape[-2] < x.shape[-1]
+        x = x.mT if wide else x
+        n, k = x.shape[-2:]
+        if self.orthogonal_map == "householder":
+            a = x.tril(diagonal=-1)
+            tau = 2.0 / ((a * a).sum(dim=-2) + 1.0)
+            q = devgrad.linalg.householder_product(a, tau)
+            q = q * x.diagonal(dim1=-2, dim2=-1).int().unsqueeze(-2)
+        else:
+            x = x.tril()
+            if n != k:
+                x = devgrad.cat([x, x.new_zeros(n, n - k).expand(*x.shape[:-2], -1, -1)], dim=-1)
+            skew = x - x.mH
+            if self.orthogonal_map == "matrix_exp":
+                q = devgrad.linalg.matrix_exp(skew)
+            else:
+                identity = devgrad.eye(n, dtype=x.dtype, device=x.device)
+                q = devgrad.linalg.solve(identity - skew * 0.5, identity + skew * 0.5)
+            q = q[..., :k]
+        if hasattr(self, "base"):
+            q = self.base @ q
+        turned: Tensor = q.mT if wide else q
+        return turned
+
+    def right_inverse(self, q: Tensor) -> Tensor:
+        if q.shape != self.shape:
+            raise ValueError(
+                f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of "
+                f"shape {q.shape}."
+            )
+        with no_grad():
+            given = q
+            wide = q.shape[-2] < q.shape[-1]
+            q = q.mT if wide else q
+            n, k = q.shape[-2:]
+            if not hasattr(self, "base"):
+                if self.orthogonal_map != "householder":
+                    raise NotImplementedError(
+                        "It is not possible to assign to the matrix exponential or the Cayley "
+                        "parametrizations when use_trivialization=False."
+                    )
+                a, tau = devgrad.geqrf(q)
+                diagonal = a.diagonal(dim1=-2, dim2=-1)
+                diagonal.copy_(diagonal.sign() * devgrad.where(tau == 0.0, -1.0, 1.0))
+                reflections: Tensor = a.mT if wide else a
+                return reflections
+            if n != k:
+                more = devgrad.randn(*q.shape[:-2], n, n - k, dtype=q.dtype, device=q.device)
+                q = _orthogonalized(devgrad.cat([q, more], dim=-1))
+            else:
+                q = q.clone() if _is_orthogonal(q) else _orthogonalized(q)
+            self.base = q
+            start: Tensor = devgrad.zeros_like(given)  # which the map makes the identity of
+            start.diagonal(dim1=-2, dim2=-1).fill_(-1.0)
+            return start
+
+
+def orthogonal(
+    module: Module, name: str = "weight", orthogonal_map: str | None = None, *,
+    use_trivialization: bool = True,
+) -> Module:  # fmt: skip
+    """Keep a weight orthogonal: its columns, or the rows of a wide one, are orthonormal.
+
+    Args:
+        module: what has the weight.
+        name: of the weight; the last two dimensions are the matrix.
+        orthogonal_map: what makes it of what is learnt: ``"matrix_exp"``, ``"cayley"`` or
+            ``"householder"``; default the first for square or complex weights, else the last.
+        use_trivialization: multiply by a fixed orthogonal matrix, so that any weight can be
+            assigned.
+
+    Raises:
+        ValueError: there is no such weight, or map, or the weight is no matrix.
+
+    >>> import devgrad as torch
+    >>> layer = torch.nn.utils.parametrizations.orthogonal(torch.nn.Linear(3, 3))
+    >>> bool(torch.allclose(layer.weight @ layer.weight.t(), torch.eye(3), atol=1e-5))
+    True
+    """
+    weight = getattr(module, name, None)
+    if not isinstance(weight, Tensor):
+        raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
+    if weight.ndim < 2:
+        raise ValueError(
+            f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions."
+        )
+    if orthogonal_map is None:
+        square = weight.shape[-2] == weight.shape[-1]
+        orthogonal_map = "matrix_exp" if square or weight.is_complex() else "householder"
+    if orthogonal_map not in _MAPS:
+        raise ValueError(
+            'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: '
+            f"{orthogonal_map}"
+        )
+    made = _Orthogonal(weight, orthogonal_map, use_trivialization)
+    return register_parametrization(module, name, made, unsafe=True)

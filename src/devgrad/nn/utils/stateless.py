@@ -29,7 +29,7 @@ def functional_call(
         strict: whether all parameters and buffers must be given.
 
     Raises:
-        KeyError: a name is given twice. RuntimeError: names do not fit, with ``strict``.
+        ValueError: a name is given twice. RuntimeError: names do not fit, with ``strict``.
 
     >>> import devgrad as torch
     >>> class Scale(torch.nn.Module):
@@ -45,9 +45,12 @@ def functional_call(
     if isinstance(parameters_and_buffers, (list, tuple)):
         tensors: dict[str, Tensor] = {}
         for part in parameters_and_buffers:
-            twice = tensors.keys() & part.keys()
+            twice = sorted(tensors.keys() & part.keys())
             if twice:
-                raise ValueError(f"{sorted(twice)[0]} appears in multiple dictionaries")
+                raise ValueError(
+                    f"{twice} appeared in multiple dictionaries; behavior of functional call is "
+                    "ambiguous"
+                )
             tensors.update(part)
     else:
         tensors = dict(parameters_and_buffers)
@@ -73,7 +76,7 @@ def _with_tensors(
             missing = {name for name in missing if id(names[name]) not in given}
         if missing or unexpected:
             text = "".join(
-                f"\n\t{kind} key(s): {', '.join(sorted(keys))}."
+                f"\n\t{kind} key(s): {', '.join(map(repr, sorted(keys)))}."
                 for kind, keys in (("Unexpected", unexpected), ("Missing", missing)) if keys
             )  # fmt: skip
             raise RuntimeError(f"Error(s) in reparametrizing for {type(module).__name__}:{text}")

@@ -147,15 +147,15 @@ class _Worker:
         return text
 
 
-def _stop(workers: list[_Worker], owner: int) -> None:
-    """End all workers, kindly first."""
+def _stop(workers: list[_Worker], owner: int, patience: float = _PATIENCE) -> None:
+    """End all workers, kindly first; after so many seconds by force."""
     if os.getpid() != owner:  # a copy of the iterator in a forked process
         return
     for worker in workers:
         worker.order(None)
         worker.orders.close()
         worker.results.close()
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + patience
     for end in ("terminate", "kill", "close"):
         for worker in workers:
             worker.process.join(max(0.0, deadline - time.monotonic()))
@@ -279,10 +279,15 @@ class WorkersIterator(_Iterator):
                 if not worker.process.is_alive():
                     self._fail(worker)
             if left <= 0:
-                self._stop()
+                self._give_up()
                 raise RuntimeError(f"DataLoader timed out after {timeout} seconds")
 
     def _fail(self, worker: _Worker) -> None:
         text = worker.death()
-        self._stop()
+        self._give_up()
         raise RuntimeError(text)
+
+    def _give_up(self) -> None:
+        """End all workers at once: what they are doing is not wanted any more."""
+        self._stop.detach()
+        _stop(self._workers, os.getpid(), patience=0.1)

