@@ -26,7 +26,7 @@ Program = Callable[[Any], Any]
 def plain(value: Any) -> Any:
     """What a program returned, without either library's objects."""
     if hasattr(value, "detach"):
-        return np.asarray(value.detach().tolist(), dtype=str(value.dtype).removeprefix("torch."))
+        return np.array(value.detach().cpu().numpy())
     if isinstance(value, Mapping):
         return {key: plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):

@@ -24,6 +24,8 @@ import pytest
 import devgrad
 from devgrad.ops import FUNCTIONS, OPS
 
+devgrad.ops.load_all()  # families that are imported when first asked for
+
 try:
     import torch
 except ImportError:
@@ -637,6 +639,57 @@ def test_an_array_is_not_replaced_by_a_tensor_behind_its_name(sign: str) -> None
         with pytest.raises(TypeError):
             exec(f"array {sign}= x", scope)
         assert scope["array"] is array and array.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+
+
+# What looks wrong, and is right.
+ACCEPTED = """
+lib.tensor([[], [1]])
+lib.tensor(range(3))
+lib.tensor([1, 2], dtype=float)
+lib.zeros(2, dtype=int)
+lib.zeros(2, requires_grad=None)
+lib.zeros(s)
+lib.zeros(())
+lib.full((s,), s)
+lib.arange(s)
+lib.add(2, x)
+lib.pow(2.0, x)
+lib.device("cuda", 1).index
+lib.remainder(5, x)
+x.sum(dtype=float)
+x.sum(lib.tensor(0))
+x.sum((lib.tensor(0), 1))
+x.sum(axis=0, keepdims=True)
+x.prod(axis=-1)
+x.cumsum(axis=0)
+x.argmax(axis=0)
+x.unsqueeze(lib.tensor(0))
+x.unsqueeze(np.int64(0))
+x.add(1, alpha=lib.tensor(2))
+x.clamp(lib.tensor(2), lib.tensor(3))
+x.copy_(1.5)
+x.to(float)
+x.to(None)
+x.view(np.int64(3), 2)
+x.reshape(lib.tensor(3), 2)
+x == "a"
+x != None
+x * np.float32(2)
+np.float64(2) * x
+""".strip().split("\n")
+
+
+@needs_torch
+@pytest.mark.parametrize("text", ACCEPTED)
+def test_accepted(text: str) -> None:
+    got, expected = (
+        eval(text, {**NAMES, **vars(Given(lib)), "np": np}) for lib in (devgrad, torch)
+    )
+    if isinstance(expected, torch.Tensor):
+        assert got.tolist() == expected.tolist() and str(got.dtype) == str(expected.dtype)
+        assert tuple(got.shape) == tuple(expected.shape)
+    else:
+        assert got == expected
 
 
 # --- every operation ------------------------------------------------------------------------------

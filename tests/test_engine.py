@@ -811,6 +811,7 @@ def test_deep_graph_under_create_graph() -> None:
     assert g.item() == 20_001.0 and h.item() == pytest.approx(20_001.0 * 20_000.0, rel=1e-3)
 
 
+@pytest.mark.host_only("the host's memory, to which the stand-in adds its own")
 def test_training_step_leaves_no_cycles_and_no_memory(no_gc: None) -> None:
     w = devgrad.ones(50, 50, requires_grad=True)
     x = devgrad.ones(50, 50)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -199,11 +200,18 @@ ERRORS: list[tuple[Any, type[Exception], str]] = [
     (lambda t, x: x.index_put_((t.tensor(LONG),), t.tensor(1.0)),
      IndexError, "index 5 is out of bounds"),
 ]  # fmt: skip
-@pytest.mark.parametrize("number", range(len(ERRORS)))
-def test_errors_come_before_changes(number: int, device: str) -> None:
-    call, error, phrase = ERRORS[number]
+@pytest.fixture
+def debug() -> Iterator[None]:
     # On CUDA the host does not look at elements, which positions may be, unless it is told to.
     devgrad.cuda.set_debug(True)
+    yield
+    devgrad.cuda.set_debug(False)
+
+
+@pytest.mark.parametrize("number", range(len(ERRORS)))
+@pytest.mark.usefixtures("debug")
+def test_errors_come_before_changes(number: int) -> None:
+    call, error, phrase = ERRORS[number]
     for library in [devgrad] if torch is None else [devgrad, torch]:
         x = library.ones(2, 3)
         with pytest.raises(error) as caught:

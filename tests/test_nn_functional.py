@@ -257,6 +257,16 @@ def test_rows_are_scaled_down_in_place(name: str, norm_type: float) -> None:
     agree(w.grad, v.grad)
 
 
+def test_rows_are_scaled_down_by_themselves() -> None:
+    w, v = (x.detach() for x in both(normal(5, 3)))
+    for lib, table in ((devgrad, w), (torch, v)):
+        indices = placed(lib, np.array([0, 2, 2]))
+        assert lib.embedding_renorm_(table, indices, 0.5, 2.0) is table
+    agree(w, v)
+    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad"):
+        devgrad.embedding_renorm_(w.requires_grad_(), placed(devgrad, np.array([0])), 0.5)
+
+
 # --- running statistics ---------------------------------------------------------------------------
 
 

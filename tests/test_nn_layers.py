@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 from agreement import assert_agrees, torch
 from placement import placed
+
+import devgrad
 
 pytestmark = pytest.mark.skipif(torch is None, reason="PyTorch, the oracle, is not installed")
 
@@ -63,8 +67,6 @@ def test_activations_in_place(name: str) -> None:
 
 
 def test_rrelu_in_training_keeps_the_slopes_between_its_bounds() -> None:
-    import devgrad
-
     layer = devgrad.nn.RReLU(0.2, 0.4)
     slopes = -layer(-devgrad.ones(1000))
     assert (slopes >= 0.2).all() and (slopes <= 0.4).all() and slopes.std() > 0.01
@@ -297,3 +299,86 @@ def test_dtype_and_device_of_layers() -> None:
         return layer.weight.dtype, layer.bias.dtype, str(layer.weight.device)
 
     assert_agrees(program)
+
+
+# --- lazy layers ----------------------------------------------------------------------------------
+
+
+def test_lazy_linear(device: str) -> None:
+    def program(lib: Any) -> Any:
+        lib.manual_seed(5)
+        layer = lib.nn.LazyLinear(3).double()
+        before = [
+            repr(layer), layer.has_uninitialized_params(), layer.weight.requires_grad,
+            [n for n, _ in layer.named_parameters()], layer.weight.dtype, repr(layer.bias),
+        ]  # fmt: skip
+        y = layer(numbers(lib, 2, 5))
+        after = [repr(layer), type(layer) is lib.nn.Linear, type(layer.weight) is lib.nn.Parameter]
+        y.sum().backward()
+        values = [dict(layer.state_dict()), y] if device == "cpu" else []
+        return before, after, values, layer.weight.grad, layer.weight.requires_grad
+
+    assert_agrees(program, rtol=1e-12)
+
+
+def test_lazy_layers_and_state_dicts() -> None:
+    def program(lib: Any) -> Any:
+        lazy, full = lib.nn.LazyLinear(3), lib.nn.Linear(4, 3)
+        with lib.no_grad():
+            full.weight.fill_(2.0)
+            full.bias.fill_(1.0)
+        empty = lazy.state_dict()
+        lib.nn.LazyLinear(3).load_state_dict(empty)
+        lazy.load_state_dict(full.state_dict())
+        return list(empty), lazy.weight, lazy(lib.ones(1, 4)), repr(lazy)
+
+    assert_agrees(program, rtol=1e-6)
+
+
+def test_what_is_not_initialised_is_refused() -> None:
+    assert_agrees(lambda lib: lib.nn.LazyLinear(3).weight.shape)
+
+    def used(lib: Any) -> Any:
+        with pytest.raises(ValueError, match="Attempted to use an uninitialized parameter"):
+            lib.nn.LazyLinear(3).weight * 2
+
+    assert_agrees(used)
+
+    def never(lib: Any) -> Any:
+        class Lazy(lib.nn.modules.lazy.LazyModuleMixin, lib.nn.Linear):
+            def __init__(self) -> None:
+                super().__init__(0, 0, bias=False)
+                self.weight = lib.nn.UninitializedParameter()
+
+            def reset_parameters(self) -> None:
+                pass
+
+            def initialize_parameters(self, input: Any) -> None:
+                pass
+
+        return Lazy()(lib.ones(1))
+
+    assert isinstance(assert_agrees(never), RuntimeError)
+
+
+def test_uninitialised_parameters_and_buffers() -> None:
+    def program(lib: Any) -> Any:
+        m = lib.nn.Module()
+        m.p = lib.nn.UninitializedParameter(requires_grad=False, dtype=lib.float64)
+        m.b = lib.nn.UninitializedBuffer()
+        other = pickle.loads(pickle.dumps(m))
+        m.p.materialize((2, 3))
+        m.b.materialize((1,), dtype=lib.int64)
+        return (
+            m.p.shape, m.p.dtype, m.p.requires_grad, m.b.dtype, type(m.b) is lib.Tensor,
+            list(m._buffers), lib.nn.parameter.is_lazy(other.p),
+        )  # fmt: skip
+
+    assert_agrees(program)
+
+
+def test_a_lazy_model_can_be_copied() -> None:
+    model = devgrad.nn.LazyLinear(2, dtype=devgrad.float64)
+    other = copy.deepcopy(model)  # (which PyTorch refuses)
+    other(devgrad.ones(1, 3, dtype=devgrad.float64))
+    assert model.has_uninitialized_params() and other.weight.shape == (2, 3)

@@ -137,16 +137,12 @@ def tied(lib: Any) -> Any:
     return module
 
 
-def call_of(lib: Any) -> Any:
-    return lib.func.functional_call if lib is torch else lib.nn.utils.stateless.functional_call
-
-
 @pytest.mark.parametrize("tie", [True, False])
 def test_functional_call(tie: bool) -> None:
     def program(lib: Any) -> Any:
         module, x = tied(lib), lib.ones(1, 2)
         weight = lib.full((2, 2), 3.0, requires_grad=True)
-        call, given = call_of(lib), {"a.weight": weight}
+        call, given = lib.func.functional_call, {"a.weight": weight}
         results = [
             call(module, given, x, tie_weights=tie),
             call(module, given, (x,), {"scale": 2.0}, tie_weights=tie),
@@ -171,7 +167,7 @@ CALLS: dict[str, Callable[[Any, Any, Any], Any]] = {
 @pytest.mark.parametrize("name", CALLS)
 def test_functional_call_refusals(name: str) -> None:
     def program(lib: Any) -> Any:
-        return CALLS[name](lib, tied(lib), call_of(lib))
+        return CALLS[name](lib, tied(lib), lib.func.functional_call)
 
     assert isinstance(assert_agrees(program), Exception)
 
@@ -180,8 +176,16 @@ def test_functional_call_leaves_the_module_as_it_was_after_an_error() -> None:
     module = tied(devgrad)
     before = module.a.weight
     with pytest.raises(Exception, match=r".+"):
-        devgrad.nn.utils.stateless.functional_call(module, {"a.weight": devgrad.ones(2, 2)}, "x")
+        devgrad.func.functional_call(module, {"a.weight": devgrad.ones(2, 2)}, "x")
     assert module.a.weight is before
+
+
+def test_functional_call_by_its_former_name() -> None:
+    def program(lib: Any) -> Any:
+        given = {"a.weight": lib.zeros(2, 2)}
+        return lib.nn.utils.stateless.functional_call(tied(lib), given, lib.ones(1, 2))
+
+    assert_agrees(program)
 
 
 # --- parametrizations -----------------------------------------------------------------------------

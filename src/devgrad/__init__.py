@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import _copying, _interop, autograd, cuda, linalg, ops, special
+from . import _copying, _interop, autograd, cuda, ops
 from ._creation import *  # noqa: F403
 from ._creation import TENSOR_CLASSES as _TENSOR_CLASSES
 from ._info import finfo, iinfo
@@ -66,21 +66,37 @@ e = 2.718281828459045
 newaxis = None
 strided = "strided"
 
-_LAZY = ("func", "nn", "optim", "utils", "viz")  # imported when first asked for: they take a while
+# Imported when first asked for: they take a while. So do the families of operations that most
+# programs do not use; see `ops`.
+_LATER = ("amp", "fft", "func", "linalg", "masked", "nn", "optim", "serialization", "signal",
+          "special", "utils", "viz")  # fmt: skip
+_FROM = {"vmap": "func", "load": "serialization", "save": "serialization", "autocast": "amp",
+         "GradScaler": "amp"}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     import importlib
 
-    if name in _LAZY:
+    if name in _LATER:
         return importlib.import_module(f".{name}", __name__)
-    if name == "vmap":
-        return importlib.import_module(".func", __name__).vmap
+    if name in _FROM:
+        return getattr(importlib.import_module(f".{_FROM[name]}", __name__), name)
+    if name == "__all__" or not name.startswith("_"):
+        ops.load_all()
+        globals().update(ops.FUNCTIONS[""])
+        if name == "__all__":
+            return _public_names()
+        if name in globals():
+            return globals()[name]
     raise AttributeError(f"module 'devgrad' has no attribute '{name}'")
 
 
-__all__ = [
-    name
-    for name in (*globals(), *_LAZY, "vmap")
-    if not name.startswith("_") and name not in ("annotations", "ops", "TYPE_CHECKING", "Any")
-]
+def _public_names() -> list[str]:
+    hidden = ("annotations", "ops", "TYPE_CHECKING", "Any")
+    return sorted(
+        {n for n in globals() if not n.startswith("_") and n not in hidden} | {*_LATER, *_FROM}
+    )
+
+
+def __dir__() -> list[str]:
+    return __getattr__("__all__")

@@ -119,8 +119,9 @@ def _from_sequence(data: Any) -> tuple[Any, DType]:
         array.dtype.kind == "u" and array.dtype.itemsize == 8
     ):  # fmt: skip
         shape = _shape_of(plain)
-        _refuse(plain, shape)
-        array = _host.zeros(shape)  # an empty sequence came first: whatever follows does not count
+        if 0 not in shape:  # (else an empty sequence came first: what follows does not count)
+            _refuse(plain, shape)
+        array = _host.zeros(shape)
     leaf = _first_leaf(plain)
     found = dtype_of_array(array)
     assert found is not None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .ops import FUNCTIONS
+from .ops import FUNCTIONS, load_all
 from .ops._matrices import LinAlgError
+
+load_all()
 
 __all__: list[str] = ["LinAlgError", *sorted(FUNCTIONS["linalg"])]
 

@@ -122,14 +122,14 @@ class ufunc:
         types_in, _, types_out = loop.partition("->")
         arrays = [
             x._array.astype(t, copy=False) if isinstance(x, ndarray) else numpy.array(x, dtype=t)
-            for x, t in zip(inputs, types_in, strict=True)
+            for x, t in zip(inputs, types_in)
         ]
         with numpy.errstate(all="ignore"):
             found = self.compute(*arrays)
         results = found if self.nout > 1 else (found,)
         made = [
             self._put(numpy.asarray(r).astype(t, copy=False), target, casting)
-            for r, t, target in zip(results, types_out, outputs or (None,) * self.nout, strict=True)
+            for r, t, target in zip(results, types_out, outputs or (None,) * self.nout)
         ]
         return made[0] if self.nout == 1 else tuple(made)
 
@@ -153,7 +153,7 @@ class ufunc:
                 if all(numpy.dtype(t) == wanted for t in loop.partition("->")[2]):
                     return self._allowed(loop)
             raise TypeError(f"Wrong type ({wanted}) of arguments for {self.name}")
-        types, weaks = zip(*map(_kind_of, inputs), strict=True)
+        types, weaks = zip(*map(_kind_of, inputs))
         found = self._loops.get((types, weaks))
         if found is None:
             found = self._loops[types, weaks] = self._guess(types, weaks)
@@ -230,8 +230,8 @@ def _score(kind: str) -> int:
 
 
 def _weak_scalars_count(types: Any, weaks: Any) -> bool:
-    scalars = [_score(t.kind) for t, w in zip(types, weaks, strict=True) if w]
-    arrays = [_score(t.kind) for t, w in zip(types, weaks, strict=True) if not w]
+    scalars = [_score(t.kind) for t, w in zip(types, weaks) if w]
+    arrays = [_score(t.kind) for t, w in zip(types, weaks) if not w]
     return bool(scalars and arrays and max(arrays) >= max(scalars))
 
 

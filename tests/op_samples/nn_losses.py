@@ -120,6 +120,8 @@ ROWS = [
     *rows("binary_cross_entropy_with_logits", lambda: [
         *[S(normal(3, 4), probabilities(3, 4), reduction=r) for r in REDUCTIONS],
         S(normal(3, 4) * 300, probabilities(3, 4), reduction="none"),
+        *[S(normal(3, 4), probabilities(3, 4), pos_weight=np.arange(4), reduction=r)
+          for r in REDUCTIONS],
         R(normal(3), probabilities(4)),
     ]),
     # PyTorch has no derivative for the weights.

@@ -30,8 +30,13 @@ def _sequence(x: Any) -> Sequence[Any]:
 
 def _check_tensors(function: str, values: Sequence[Any], what: str) -> None:
     for value in values:
-        if value is not None and not hasattr(value, "_edge"):
-            raise TypeError(f"{function}(): {what} must be Tensors, not {type(value).__name__}")
+        if value is None and what == "gradients" or hasattr(value, "_edge"):
+            continue
+        if what == "inputs":
+            raise RuntimeError(
+                f"all inputs have to be Tensors or GradientEdges, but got {type(value).__name__}"
+            )
+        raise TypeError(f"{function}(): {what} must be Tensors, not {type(value).__name__}")
 
 
 def _one(output: Any) -> Any:
@@ -242,8 +247,9 @@ def grad(
     if not inputs:
         raise ValueError("grad requires non-empty inputs.")
     gradients = [None] * len(outputs) if grad_outputs is None else _sequence(grad_outputs)
-    _check_tensors("grad", [*outputs, *inputs], "outputs and inputs")
-    _check_tensors("grad", gradients, "grad_outputs")
+    _check_tensors("grad", outputs, "outputs")
+    _check_tensors("grad", inputs, "inputs")
+    _check_tensors("grad", gradients, "gradients")
     on_tensors = bool(create_graph)
     roots = _root_gradients(outputs, gradients, on_tensors)
     edges = _input_edges(inputs)

@@ -23,4 +23,5 @@ class Variable(metaclass=_VariableMeta):
     """
 
     def __new__(cls, data: Any, requires_grad: bool = False) -> Any:
+        """A leaf over the memory of ``data``."""
         return data.detach().requires_grad_(requires_grad)

@@ -16,7 +16,7 @@ import numpy
 
 __all__ = ["exp_shift", "in_blocks", "row_blocks", "sum_of_products", "sums"]
 
-_BLOCK = 16384  # elements: in float32, four intermediate results fit into 256 KiB
+_BLOCK = 32768  # elements: a few intermediate results fit into the second-level cache
 
 
 def in_blocks(function: Callable[..., Any], first: Any, *others: Any) -> Any:
@@ -31,11 +31,12 @@ def in_blocks(function: Callable[..., Any], first: Any, *others: Any) -> Any:
     if not all(a.flags.c_contiguous or not any(a.strides) for a in arrays):
         return function(*arrays)
     flat = [a.reshape(-1) for a in arrays]
-    result = numpy.empty(first.size, first.dtype)
+    result = numpy.empty(first.shape, first.dtype)  # and no view: then nobody has to copy it
+    flat_result = result.reshape(-1)
     for start in range(0, first.size, _BLOCK):
         part = slice(start, start + _BLOCK)
-        result[part] = function(*[a[part] for a in flat])
-    return result.reshape(first.shape)
+        flat_result[part] = function(*[a[part] for a in flat])
+    return result
 
 
 def row_blocks(shape: tuple[int, ...]) -> Sequence[slice]:

@@ -68,6 +68,17 @@ def _special(name: str) -> Any:
     return function
 
 
+def _by_name(name: str, *arrays: Any) -> Any:
+    import cupyx.scipy.special
+
+    function = getattr(cupyx.scipy.special, name, None)
+    if function is None:
+        raise RuntimeError(
+            f"{name}() is not among CuPy's functions: compute it on the CPU, with x.cpu()"
+        )
+    return function(*arrays).astype(arrays[0].dtype, copy=False)
+
+
 def _logical(name: str) -> Any:
     # CuPy has no loops of these for complex numbers.
     function = getattr(cupy, name)
@@ -137,6 +148,7 @@ vars(xp).update(
     masked=lambda array, mask: cupy.where(mask, array, 0),
     erf=_special("erf"),
     erfc=_special("erfc"),
+    special=_by_name,
     **{n: _logical(n) for n in ("logical_not", "logical_and", "logical_or", "logical_xor")},
     normal_tail=lambda size, exponential: 0.5 * xp.erfc(size * 0.5**0.5),
     in_blocks=lambda function, *arrays: function(*arrays),

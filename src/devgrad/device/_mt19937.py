@@ -6,7 +6,7 @@ formulas (``_distributions.py``). The words come from NumPy's MT19937, in bulk.
 
 from __future__ import annotations
 
-import secrets
+import functools
 import threading
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from ._distributions import Distributions
 from ._exact_math import Array
-from ._seeds import DEFAULT_SEED, checked_seed
+from ._seeds import DEFAULT_SEED, checked_seed, entropy
 
 __all__ = ["DEFAULT_SEED", "MersenneTwister"]
 
@@ -60,10 +60,14 @@ class MersenneTwister(Distributions):
 
     def __init__(self, seed: int = DEFAULT_SEED) -> None:
         self._lock = threading.Lock()
-        self._bits = np.random.MT19937(0)
-        # The public way to MT19937's classic seeding, which is PyTorch's.
-        self._legacy_seeding = np.random.RandomState(self._bits).seed
         self.manual_seed(seed)
+
+    @functools.cached_property
+    def _bits(self) -> np.random.MT19937:
+        # Made at the first draw: NumPy imports its random numbers when they are first used.
+        bits = np.random.MT19937(0)
+        _seed_classically(bits, self._initial_seed)
+        return bits
 
     def manual_seed(self, seed: int) -> MersenneTwister:
         """Starts the stream that belongs to ``seed``, and returns the generator.
@@ -82,7 +86,8 @@ class MersenneTwister(Distributions):
         number = checked_seed(seed)
         with self._lock:
             self._initial_seed = number
-            self._legacy_seeding(number % 2**32)
+            if "_bits" in self.__dict__:
+                _seed_classically(self._bits, number)
             self._next_when_spent = 0  # what PyTorch's "next" says when no word is left
             self._normal: float | None = None
             self._float_normal: float | None = None
@@ -107,7 +112,7 @@ class MersenneTwister(Distributions):
             >>> generator.seed() == generator.initial_seed()
             True
         """
-        seed = secrets.randbits(53)
+        seed = entropy(53)
         self.manual_seed(seed)
         return seed
 
@@ -222,6 +227,11 @@ class MersenneTwister(Distributions):
     def _rewind(self, mark: Any) -> None:
         words, position, self._next_when_spent = mark
         _set_words_and_position(self._bits, words, position)
+
+
+def _seed_classically(bits: np.random.MT19937, seed: int) -> None:
+    # The public way to MT19937's classic seeding, which is PyTorch's.
+    np.random.RandomState(bits).seed(seed % 2**32)
 
 
 def _words_and_position(bits: np.random.MT19937) -> tuple[Array, int]:

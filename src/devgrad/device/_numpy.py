@@ -16,6 +16,7 @@ which every kind of array has to offer:
 ``masked(x, mask)``  ``x`` where ``mask`` is true, zero elsewhere
 ``erf(x)``, ``erfc(x)``  the error function, and what it lacks to one
 ``normal_tail(x, e)``     the normal probability of more than x ≥ 0; e is exp(-x² / 2)
+``special(name, x, …)``   SciPy's function of this name
 ``in_blocks(f, x, …)``   ``f(x, …)``, made of functions of each element
 ``row_blocks(shape)``    slices of the first dimension to work through one after the other
 ``sums(x, axes)``, ``sum_of_products(x, y, axes)``  sums over ``axes``, kept with size 1
@@ -50,7 +51,7 @@ from typing import Any
 import numpy
 
 from . import _blocks, _erf
-from ._lapack import Lapack
+from ._special import special
 
 __all__ = ["quiet", "xp"]
 
@@ -268,6 +269,14 @@ def masked(array: Any, mask: Any) -> Any:
     return bits.view(array.dtype)
 
 
+class _Lapack:
+    """NumPy's `Lapack`, imported when it is first asked for something."""
+
+    def __getattr__(self, name: str) -> Any:
+        xp.lapack = importlib.import_module("devgrad.device._lapack").Lapack(numpy)
+        return getattr(xp.lapack, name)
+
+
 xp: Any = SimpleNamespace(
     **{name: value for name, value in vars(numpy).items() if not name.startswith("_")}
 )
@@ -293,7 +302,8 @@ vars(xp).update(
     erf=_erf.erf,
     erfc=_erf.erfc,
     normal_tail=_erf.normal_tail,
-    lapack=Lapack(numpy),
+    special=special,
+    lapack=_Lapack(),
     in_blocks=_blocks.in_blocks,
     row_blocks=_blocks.row_blocks,
     sums=_blocks.sums,

@@ -8,7 +8,6 @@ here once, for both, with operations that round alike on both.
 from __future__ import annotations
 
 import math
-import secrets
 import threading
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy.typing as npt
 
 from . import _random_checks as checks
 from ._rejection import UniformReader, sample_binomial, sample_poisson
-from ._seeds import DEFAULT_SEED, checked_seed
+from ._seeds import DEFAULT_SEED, checked_seed, entropy
 
 __all__ = ["Draws", "Philox"]
 
@@ -67,7 +66,7 @@ class Philox:
 
     def seed(self) -> int:
         """Start a stream by the operating system's entropy, and return the seed."""
-        seed = secrets.randbits(53)
+        seed = entropy(53)
         self.manual_seed(seed)
         return seed
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import operator
+import os
 from typing import Any
 
-__all__ = ["DEFAULT_SEED", "checked_seed"]
+__all__ = ["DEFAULT_SEED", "checked_seed", "entropy"]
 
 DEFAULT_SEED = 67280421310721
 
@@ -33,3 +34,8 @@ def checked_seed(seed: Any) -> int:
             "[-2**63, 2**64): pass seed % 2**64."
         )
     return number % 2**64
+
+
+def entropy(bits: int) -> int:
+    """A random number of so many bits, from the operating system."""
+    return int.from_bytes(os.urandom((bits + 7) // 8), "big") >> (-bits % 8)

@@ -35,25 +35,27 @@ def functional_call(
     given: dict[str, Tensor] = {}
     several = isinstance(parameter_and_buffer_dicts, Sequence)
     for part in parameter_and_buffer_dicts if several else [parameter_and_buffer_dicts]:
-        repeated = set(part) & set(given)
+        repeated = sorted(set(part) & set(given))
         if repeated:
-            raise ValueError(f"{sorted(repeated)[0]} appears in multiple dictionaries; behavior of "
+            raise ValueError(f"{repeated} appeared in multiple dictionaries; behavior of "
                              "functional call is ambiguous")  # fmt: skip
         given.update(part)
     owners = {
         **dict(module.named_parameters(remove_duplicate=False)),
         **dict(module.named_buffers(remove_duplicate=False)),
     }
-    if strict:
-        missing = sorted(set(owners) - set(given))
-        unknown = sorted(set(given) - set(owners))
-        if missing or unknown:
-            raise RuntimeError(
-                f"Error(s) in loading state_dict for {type(module).__name__}:\n\tMissing key(s): "
-                f"{missing}\n\tUnexpected key(s): {unknown}"
-            )
     if tie_weights:
         given = _with_tied(given, owners)
+    if strict:
+        kinds = {"Unexpected": set(given) - set(owners), "Missing": set(owners) - set(given)}
+        wrong = [
+            f"\n\t{kind} key(s): {', '.join(map(repr, sorted(names)))}."
+            for kind, names in kinds.items() if names
+        ]  # fmt: skip
+        if wrong:
+            raise RuntimeError(
+                f"Error(s) in reparametrizing for {type(module).__name__}:{''.join(wrong)}"
+            )
     if args is None:
         args = ()
     elif not isinstance(args, tuple):

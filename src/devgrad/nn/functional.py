@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..ops import FUNCTIONS
+from ..ops import FUNCTIONS, load_all
 
-__all__: list[str] = sorted(FUNCTIONS.get("nn.functional", ()))
+load_all()
+
+__all__: list[str] = [*sorted(FUNCTIONS["nn.functional"])]
 
 
 def __getattr__(name: str) -> Any:

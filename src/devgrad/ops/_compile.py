@@ -21,10 +21,9 @@ from ._errors import explain, freed, inference_saved, modified
 from ._inplace import NUMPY_NAMES, change_recorded, from_numpy_names, write_out
 from ._op import REQUIRED, Op, Parameter
 from ._promotion import (
-    NotAnOperand,
     empty_list,
+    listed_tensors,
     not_a_tensor,
-    not_in_list,
     operand_fallback,
     promote,
     promote_all,
@@ -86,10 +85,10 @@ _SCOPE: dict[str, Any] = {
     "inference_saved": inference_saved, "modified": modified,
     "write_out": write_out, "change_recorded": change_recorded,
     "from_numpy_names": from_numpy_names, "not_a_tensor": not_a_tensor,
-    "not_in_list": not_in_list, "empty_list": empty_list,
+    "listed_tensors": listed_tensors, "empty_list": empty_list,
     "promote": promote, "promote_all": promote_all,
     "same_device": same_device, "operand_fallback": operand_fallback,
-    "NotAnOperand": NotAnOperand, "getframe": sys._getframe,
+    "getframe": sys._getframe,
     "new": object.__new__, "real_number": frozenset((int, float)),
 }  # fmt: skip
 
@@ -159,7 +158,7 @@ def _inplace(op: Op) -> list[str]:
         "    if mode.grad or not isinstance(input, Tensor):".replace("input", first),
         f"        return change_recorded(op.function, '{op.name}', "
         f"{', '.join([*arguments, *keywords])})",
-        *_operands(op, operator=True),
+        *_operands(op, operator=False),
         f"    if kind is not {first}._type or {first}._changes is None:",
         f"        return change_recorded(op.function, '{op.name}', "
         f"{', '.join([*arguments, *keywords])})",
@@ -189,10 +188,7 @@ def _operands(op: Op, operator: bool) -> list[str]:
     if op.variadic:
         v = op.variadic
         return [
-            f"    {v} = tuple({v})",
-            f"    for position, tensor in enumerate({v}):",
-            "        if not isinstance(tensor, Tensor):",
-            "            raise not_in_list(position, tensor)",
+            f"    {v} = listed_tensors('{op.name}', '{v}', {v})",
             f"    if not {v}:",
             f"        raise empty_list('{op.name}')",
             *([
@@ -249,7 +245,7 @@ def _operands(op: Op, operator: bool) -> list[str]:
         f"        kind = {first}._type",
         *[f"        array_{n} = {n}._array" for n in names],
     ]
-    if len(names) == 2:
+    if len(names) == 2 and names[1] in op.numbers:
         second = names[1]
         lines += [
             # A number that was met before, beside a floating-point tensor: see `promote`.
@@ -267,7 +263,7 @@ def _operands(op: Op, operator: bool) -> list[str]:
             *lines,
             "        try:",
             f"            {call}",
-            "        except NotAnOperand:",
+            "        except TypeError:",
             f"            return operand_fallback(op, {unpacked})",
             *devices,
         ]

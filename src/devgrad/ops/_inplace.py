@@ -23,7 +23,8 @@ from ._errors import describe, freed
 from ._layout import layout_of, new_like, overlaps, positions, strides_of
 
 __all__ = ["NUMPY_NAMES", "bump", "change_recorded", "check_inplace", "from_numpy_names",
-           "inplace_form", "out_form", "rebase", "replace", "write_out", "write_result"]  # fmt: skip
+           "inplace_form", "out_form", "rebase", "replace", "write_out",
+           "write_result"]  # fmt: skip
 
 
 def check_inplace(name: str, tensor: Tensor, recorded: bool, uniform: bool = False) -> None:
@@ -169,7 +170,7 @@ def replace(name: str, tensor: Tensor, result: Tensor) -> Tensor:
 
 
 def rebase(tensor: Tensor, edge: Edge) -> None:
-    """Give ``tensor``, which was changed in place, its new history; and its base, if it is a view."""
+    """Give ``tensor``, changed in place, its new history; and its base, if it is a view."""
     if tensor._view is None:
         tensor._edge = edge
     else:

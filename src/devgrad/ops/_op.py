@@ -144,7 +144,7 @@ class OpNode(Node):
         return values
 
     def saved_parts(self) -> list[Any]:
-        """The saved tensors, one (or a list) for each entry of ``saved``; None for other entries."""
+        """The saved tensors, one (or a list) for each entry of ``saved``; None for the others."""
         values, arrays = self.saved_values(), self.op.saved_arrays
         return [values[name] if name in arrays else None for name in self.op.saved_names]
 

@@ -25,13 +25,11 @@ from ._arguments import NUMBERS, kind_name, outer_name, wrong_argument
 if TYPE_CHECKING:
     from ._op import Op
 
-__all__ = ["NUMBERS", "OPERANDS", "NotAnOperand", "checked_tensors", "common_type", "empty_list",
-           "not_a_tensor", "not_in_list",
-           "promote", "result_dtype",
+__all__ = ["NUMBERS", "OPERANDS", "checked_tensors", "common_type", "empty_list",
+           "listed_tensors", "not_a_tensor", "not_in_list", "promote", "result_dtype",
            "same_device"]  # fmt: skip
 
 OPERANDS = (Tensor, *NUMBERS)
-NotAnOperand = TypeError  # the name by which _compile.py catches what `promote` raises
 
 
 def not_a_tensor(op_name: str, parameter: str, position: int, value: object) -> TypeError:
@@ -58,6 +56,20 @@ def checked_tensors(given: tuple[Any, ...], argument: int = 0) -> tuple[Tensor, 
         if not isinstance(x, Tensor):
             raise not_in_list(position, x, argument)
     return given
+
+
+def listed_tensors(op_name: str, parameter: str, value: Any) -> tuple[Tensor, ...]:
+    """A list or tuple of tensors.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(value, (tuple, list)):
+        raise wrong_argument(outer_name(op_name), parameter, 1, "tuple of Tensors", value)
+    for position, x in enumerate(value):
+        if not isinstance(x, Tensor):
+            raise not_in_list(position, x)
+    return tuple(value)
 
 
 def empty_list(op_name: str) -> Exception:

@@ -19,12 +19,13 @@ from .._tensor import Tensor
 from ..autograd import _api, _engine
 from ..device import TensorType, current_device
 from ._arguments import _write_first
-from ._op import FUNCTIONS, OPS
+from ._op import FUNCTIONS, OPS, _compile_first
 
 __all__ = ["guard_everything", "guard_functions", "guard_methods"]
 
 _NOTHING = nullcontext()
 _MARK = "guarded_by_device"
+_UNWRITTEN = (_compile_first.__code__, _write_first.__code__)
 
 # Its frames count as devgrad's own, not as the user's line.
 _GUARD = """
@@ -69,6 +70,9 @@ def _guard(function: Any) -> None:
     """
     if hasattr(function, _MARK) or function.__closure__:
         return
+    if function.__code__ in _UNWRITTEN:
+        _guard_later(function)
+        return
     twin = FunctionType(
         function.__code__, function.__globals__, function.__name__, function.__defaults__
     )
@@ -91,12 +95,33 @@ def _unguard(function: Any, twin: Any, name: str, attributes: dict[str, Any]) ->
     function.__dict__.update(attributes)
 
 
+def _guard_later(function: Any) -> None:
+    """Guard a function that is written only when it is first called, and is then another."""
+    saved = function.__code__, function.__defaults__, function.__kwdefaults__
+    name = f"first_{function.__name__}_{id(function)}"
+
+    def restore() -> None:
+        if function.__globals__.pop(name, None) is not None:
+            function.__code__, function.__defaults__, function.__kwdefaults__ = saved
+            delattr(function, _MARK)
+
+    def first(*args: Any, **kwargs: Any) -> Any:
+        restore()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _guard(function)
+
+    function.__globals__.update({"on_device_of": _on_device_of, name: first})
+    function.__code__ = _compiled(name, function.__name__, {}).__code__
+    function.__defaults__ = function.__kwdefaults__ = None
+    setattr(function, _MARK, True)
+    current_device.when_forgotten(restore)
+
+
 def guard_functions(*functions: Any) -> None:
     """Guard functions, by the first of their arguments that tells a device."""
     for function in functions:
-        if function.__code__ is _write_first.__code__:
-            scope = function.__globals__
-            scope["write"](function, scope["function"], scope["takes_out"], scope["exempt"])
         _guard(function)
 
 
@@ -125,12 +150,7 @@ def guard_everything() -> None:
     functions: list[Any] = []
     for op in list(OPS.values()):
         for face in ("function", "operator", "inplace"):
-            function: Any = getattr(op, face)
-            if function is not None and "_face" in (function.__kwdefaults__ or {}):
-                from ._compile import build
-
-                build(op, face)  # it has not been written yet
-            functions.append(function)
+            functions.append(getattr(op, face))
     functions += [f for space in FUNCTIONS.values() for f in space.values()]
     checks = import_module("devgrad.autograd.gradcheck")
     functions += [_api.backward, _api.grad, checks.gradcheck, checks.gradgradcheck]

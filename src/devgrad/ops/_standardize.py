@@ -83,12 +83,14 @@ def _standardize(
     blocks = _blocks(xp, layout)
     if x.size:
         found = [_block(xp, x[b], result[b], weight, bias, layout, count) for b in blocks]
-        statistics = found[0] if len(found) == 1 else map(xp.concatenate, zip(*found, strict=True))
+        mean, r, var = (
+            found[0] if len(found) == 1 else map(xp.concatenate, zip(*found, strict=True))
+        )
     else:
         kept = [1 if i in layout.dims else n for i, n in enumerate(layout.view)]
-        statistics = [xp.zeros(kept, x.dtype)] * 3
+        mean = r = var = xp.zeros(kept, x.dtype)
     result = result.reshape(input.shape)
-    return (result if x.dtype == input.dtype else result.astype(input.dtype), *statistics)
+    return (result if x.dtype == input.dtype else result.astype(input.dtype)), mean, r, var
 
 
 @op(function=False, method=False)
@@ -100,7 +102,8 @@ def standardize_backward(
     view, dims, place, _, centred = layout
     x, g = _wide(xp, input, view), _wide(xp, grad_output, view)
     count = count_of(view, dims)
-    result = xp.empty(view, x.dtype)
+    found = xp.empty(input.shape, x.dtype)  # not a view, which would have to be copied
+    result = found.reshape(view)
     for block in _blocks(xp, layout) if x.size else ():
         h = g[block] if weight is None else g[block] * weight.reshape(place)
         part, scale = result[block], r[block]
@@ -112,7 +115,7 @@ def standardize_backward(
         if centred:
             part -= xp.sums(h, dims) / count
         part *= scale
-    return result.reshape(input.shape)
+    return found
 
 
 @op(function=False, method=False)

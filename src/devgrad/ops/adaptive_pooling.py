@@ -310,8 +310,8 @@ def _declare_adaptive(dims: int) -> None:
             return squeeze(row, -2)
         if prod(out) == 1 and input.is_floating_point():
             axes = tuple(range(input.ndim - dims, input.ndim))
-            return mean_dim.function(input, axes, True)  # type: ignore[no-any-return]
-        return _MEAN[dims].function(input, out)  # type: ignore[no-any-return]
+            return mean_dim.function(input, axes, True)
+        return _MEAN[dims].function(input, out)
 
     def largest(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
         _check_ndim(f"adaptive_max_pool{dims}d", input, dims, ":")

@@ -254,9 +254,9 @@ def _ctc_loss(
         result = where.function(infinite, 0.0, result)
     if reduction == "mean":
         counts = wrap(xp.asarray([max(n, 1) for n in lengths], kind.array_dtype), kind)
-        return mean_all.function(result / counts)  # type: ignore[no-any-return]
+        return mean_all.function(result / counts)
     if reduction == "sum":
-        return sum_all.function(result)  # type: ignore[no-any-return]
+        return sum_all.function(result)
     return reshape(result, ()) if alone else result
 
 

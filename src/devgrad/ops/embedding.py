@@ -6,10 +6,11 @@ import warnings
 from typing import Any
 
 from .._tensor import Tensor, wrap
+from ..autograd._modes import mode, no_grad
 from ..device import user_stacklevel
 from ._functional import FUNCTIONAL
-from ._inplace import bump
-from ._op import Array, composite, op
+from ._inplace import bump, check_inplace
+from ._op import FUNCTIONS, Array, composite, op
 
 __all__: list[str] = []
 
@@ -109,7 +110,6 @@ def embedding(
     return result
 
 
-@composite(method=False, out=False)
 def embedding_renorm_(
     input: Tensor, indices: Tensor, max_norm: float, norm_type: float = 2.0
 ) -> Tensor:
@@ -120,12 +120,16 @@ def embedding_renorm_(
     tensor([[0.6000, 0.8000]])
     """
     xp, array = input._type.xp, input._array
+    check_inplace("embedding_renorm_", input, mode.grad and input.requires_grad)
     used = xp.unique(indices._array)
     rows = array[used]
     norms = xp.linalg.norm(rows, ord=norm_type, axis=1, keepdims=True)
     array[used] = xp.where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
     bump(input)
     return input
+
+
+FUNCTIONS[""]["embedding_renorm_"] = embedding_renorm_
 
 
 def _padding_row(padding_idx: int | None, rows: int) -> int:
@@ -165,7 +169,8 @@ def embedding_(
     """
     padding = _padding_row(padding_idx, weight.shape[0])
     if max_norm is not None:
-        embedding_renorm_(weight, input, max_norm, norm_type)
+        with no_grad():
+            embedding_renorm_(weight, input, max_norm, norm_type)
     return embedding(  # type: ignore[no-any-return]
         weight, input, padding, scale_grad_by_freq, sparse
     )
@@ -330,7 +335,8 @@ def embedding_bag_(
         input, offsets, per_sample_weights, include_last_offset
     )
     if max_norm is not None:
-        embedding_renorm_(weight, input, max_norm, norm_type)
+        with no_grad():
+            embedding_renorm_(weight, input, max_norm, norm_type)
     if per_sample_weights is not None and mode != "sum":
         raise NotImplementedError(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported "

@@ -12,7 +12,7 @@ from math import prod
 from typing import Any
 
 from .._tensor import Tensor, wrap
-from ._along import check_tensor
+from ._along import check_tensor, moved
 from ._formula import cast
 from ._op import Array, composite, op
 from .comparison import where
@@ -27,34 +27,30 @@ _PADDINGS = ("zeros", "border", "reflection")
 # --- fetching -------------------------------------------------------------------------------------
 
 
-def _places(xp: Any, index: Array, channels: int, length: int) -> Array:
-    """Positions in the flattened input ``[N, C, length]`` of the positions ``[N, M]``."""
-    n = index.shape[0]
-    rows = xp.arange(n * channels).reshape(n, channels, 1) * length
-    return index.reshape(n, 1, -1) + rows
+def _rows(xp: Any, index: Array, length: int) -> Array:
+    """Positions ``[N, M]`` among the ``length`` rows of each image, as rows of all images."""
+    return (index + xp.arange(index.shape[0]).reshape(-1, 1) * length).reshape(-1)
 
 
 @op(node="GridSamplerBackward0", function=False, method=False)
 def sampled(xp: Any, input: Array, index: Array, mask: Array) -> Array:
-    """``[N, C, M]``: the elements of ``[N, C, *size]`` at flat positions ``[N, M]``; zero where the
-    mask is false."""
-    n, channels = input.shape[:2]
-    length = prod(input.shape[2:])
-    found = xp.take(xp.ascontiguousarray(input).reshape(-1), _places(xp, index, channels, length))
-    if xp.checks_bounds and mask.all():
-        return found
-    return xp.where(mask.reshape(n, 1, -1), found, xp.zeros((), found.dtype))
+    """``[N, M, C]``: the rows of ``[N, L, C]`` at ``[N, M]``; zeros where the mask is false."""
+    n, length, channels = input.shape
+    found = xp.take(input.reshape(n * length, channels), _rows(xp, index, length), axis=0)
+    found = found.reshape(*index.shape, channels)
+    xp.copyto(found, 0, where=~mask[..., None])
+    return found
 
 
 @op(node="GridSamplerBackwardBackward0", function=False, method=False)
 def _unsampled(xp: Any, input: Array, index: Array, mask: Array, shape: Any) -> Array:
-    """The adjoint of `sampled`: each element added to where it was fetched from."""
-    made = xp.zeros(prod(shape), input.dtype)
-    n, channels = shape[:2]
+    """The adjoint of `sampled`: each row added to where it was fetched from."""
+    n, length, channels = shape
+    made = xp.zeros((n * length, channels), input.dtype)
     if input.size:
-        g = xp.where(mask.reshape(n, 1, -1), input, xp.zeros((), input.dtype))
-        places = _places(xp, index, channels, prod(shape[2:]))
-        xp.scatter_add(made, places.reshape(-1), g.reshape(-1))
+        g = input.copy()
+        xp.copyto(g, 0, where=~mask[..., None])
+        xp.scatter_add(made, _rows(xp, index, length), g.reshape(-1, channels))
     return made.reshape(shape)
 
 
@@ -164,18 +160,20 @@ def _grid_sample(input: Tensor, grid: Tensor, mode: str, padding: str, align: bo
         _neighbours(select.function(grid, -1, dims - 1 - d), size[d], mode, padding, align)
         for d in range(dims)
     ]
+    # The channels go last, so that a place in an image is a row in memory.
+    table = moved.function(reshape(input, (*input.shape[:2], prod(size))), 1, 2)
     total = None
     for taps in itertools.product(*along):
         index, mask = _flat(input._type.xp, [place for place, _ in taps], size)
-        value = sampled.function(input, _constant(input, index), _constant(input, mask))
+        value = sampled.function(table, _constant(input, index), _constant(input, mask))
         weights = [w for _, w in taps if w is not None]
         if weights:
             factor = weights[0]
             for weight in weights[1:]:
                 factor = factor * weight
-            value = value * reshape(factor, (n, 1, prod(out)))
+            value = value * reshape(factor, (n, prod(out), 1))
         total = value if total is None else total + value
-    result = reshape(total, (n, input.shape[1], *out))
+    result = reshape(moved.function(total, 2, 1), (n, input.shape[1], *out))
     return cast.function(result, dtype) if narrow else result
 
 

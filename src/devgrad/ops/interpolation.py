@@ -411,20 +411,18 @@ def upsample(
 ) -> Tensor:  # fmt: skip
     """The old name of `interpolate`."""
     _deprecated("upsample")
-    return interpolate(input, size, scale_factor, mode, align_corners)  # type: ignore[no-any-return]
+    return interpolate(input, size, scale_factor, mode, align_corners)
 
 
 @composite(method=False, out=False, namespaces=("nn.functional",))
 def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
     """`interpolate` with ``mode="nearest"``."""
     _deprecated("upsample_nearest")
-    return interpolate(input, size, scale_factor)  # type: ignore[no-any-return]
+    return interpolate(input, size, scale_factor)
 
 
 @composite(method=False, out=False, namespaces=("nn.functional",))
 def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
     """`interpolate` with ``mode="bilinear"`` and ``align_corners=True``."""
     _deprecated("upsample_bilinear")
-    return interpolate(  # type: ignore[no-any-return]
-        input, size, scale_factor, "bilinear", align_corners=True
-    )
+    return interpolate(input, size, scale_factor, "bilinear", align_corners=True)

@@ -291,10 +291,7 @@ def _empty(like: Tensor) -> Tensor:
 def _basis(A: Tensor, q: int, niter: int) -> Tensor:
     """About the space of the greatest q singular values: Halko, Martinsson and Tropp, "Finding
     Structure with Randomness" (2009), algorithm 5.1."""
-    from .._random import randn  # which is made of operations
-
-    dtype = A._type.dtype
-    start = randn(A._array.shape[-1], q, dtype=dtype, device=A.device)
+    start = A.new_empty((A._array.shape[-1], q)).normal_()
     Q = qr_of.function(A @ start, "reduced")[0]
     for _ in range(niter):
         Q = qr_of.function(A.mH @ Q, "reduced")[0]

@@ -15,9 +15,8 @@ from ._functional import FUNCTIONAL, chosen_reduction, in_wide, reduced, warn_of
 from ._op import FUNCTIONS, Array, composite, op
 from .activations import logsigmoid
 from .clamping import clamp_below
-from .comparison import where
+from .comparison import masked
 from .elementwise import log, sigmoid
-from .rounding import sign
 
 __all__ = ["share", "weighted"]
 
@@ -146,9 +145,17 @@ def _smooth_l1_loss(xp: Any, input: Array, target: Array, reduction: str, beta: 
     return _whole(xp, in_wide(xp, formula, input, target), reduction)
 
 
+@op(function=False, method=False)
+def _clipped(xp: Any, input: Array, bound: float) -> Array:
+    """``input`` kept within ``-bound`` and ``bound``, where its slope is 0 already."""
+    return in_wide(xp, lambda x: xp.minimum(xp.maximum(x, -bound), bound), input)
+
+
+_clipped.vjp(input=lambda g, input, bound: masked(g, abs(input) < bound))
+
+
 def _smooth_l1_slope(input: Any, target: Any, beta: float) -> Any:
-    difference = input - target
-    return where(abs(difference) < beta, difference / beta, sign(difference))
+    return _clipped(input - target, beta) / beta
 
 
 _smooth_l1_loss.vjp(
@@ -198,17 +205,12 @@ def _huber_loss(xp: Any, input: Array, target: Array, reduction: str, delta: flo
     return _whole(xp, in_wide(xp, formula, input, target), reduction)
 
 
-def _huber_slope(input: Any, target: Any, delta: float) -> Any:
-    difference = input - target
-    return where(abs(difference) < delta, difference, sign(difference) * delta)
-
-
 _huber_loss.vjp(
     input=lambda g, input, target, reduction, delta: (
-        _huber_slope(input, target, delta) * share(g, input.shape, reduction)
+        _clipped(input - target, delta) * share(g, input.shape, reduction)
     ),
     target=lambda g, input, target, reduction, delta: (
-        _huber_slope(input, target, delta) * -share(g, input.shape, reduction)
+        _clipped(input - target, delta) * -share(g, input.shape, reduction)
     ),
 )
 

@@ -171,12 +171,13 @@ def nll_backward(
     """Minus the samples' gradients at their targets, zero elsewhere."""
     sizes = _nested(shape)
     places, counted = _places(xp, target, sizes, ignore_index)
-    result = xp.zeros(sizes, grad_output.dtype)
+    whole = xp.zeros(shape, grad_output.dtype)  # not a view, which would have to be copied
+    result = whole.reshape(sizes)
     scales = _sample_gradients(xp, grad_output, places, counted, weight, reduction)
     if counted is not None:  # an ignored sample gets nothing, not even 0 times infinity
         scales = xp.where(counted, scales, 0)
     result[places] = xp.negative(scales)
-    return result.reshape(shape)
+    return whole
 
 
 nll_chosen.vjp(
@@ -271,11 +272,14 @@ def cross_entropy_backward(
     scales = _sample_gradients(xp, grad_output, places, counted, weight, reduction)
     if counted is not None:
         scales = xp.where(counted, scales, 0)
-    result = probabilities.reshape(sizes) * (scales[:, None] if scales.ndim else scales)
+    whole = xp.empty(input.shape, probabilities.dtype)
+    result = whole.reshape(sizes)
+    each = scales[:, None] if scales.ndim else scales
+    xp.multiply(probabilities.reshape(sizes), each, out=result)
     result[places] -= scales
     if counted is not None:  # not even where a probability is NaN
-        result = xp.where(counted[:, None], result, 0)
-    return result.reshape(input.shape)
+        result[...] = xp.where(counted[:, None], result, 0)
+    return whole
 
 
 def _of_samples(

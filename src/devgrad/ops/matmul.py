@@ -13,7 +13,7 @@ from ._errors import broadcast_mismatch
 from ._formula import conj
 from ._inplace import out_form
 from ._op import METHODS, Array, Number, composite, op
-from ._promotion import NotAnOperand, operand_fallback
+from ._promotion import operand_fallback
 from .arithmetic import add, mul
 from .transposing import transpose
 from .views import broadcast_shapes, reshape, unsafe_view, unsqueeze, view
@@ -282,7 +282,7 @@ def _matmul(input: Any, other: Any) -> Any:
     if not isinstance(input, Tensor) or not isinstance(other, Tensor):
         for position, (name, x) in enumerate((("input", input), ("other", other)), 1):
             if not isinstance(x, Tensor):
-                raise NotAnOperand(
+                raise TypeError(
                     f"matmul(): argument '{name}' (position {position}) must be Tensor, not "
                     f"{type(x).__name__}"
                 )

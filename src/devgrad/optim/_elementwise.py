@@ -20,8 +20,8 @@ from .optimizer import Optimizer, evaluated, number
 __all__ = ["Elementwise", "slope"]
 
 # In elements. A GPU has no such cache, but calls (launches of kernels) are dearer there.
-_SMALL = {"cpu": 4096, "cuda": 1 << 18}
-_BLOCK = {"cpu": 16384, "cuda": 1 << 62}
+_SMALL = {"cpu": 1 << 14, "cuda": 1 << 18}
+_BLOCK = {"cpu": 1 << 17, "cuda": 1 << 62}
 
 Update = Callable[..., None]
 
@@ -100,7 +100,13 @@ class Elementwise(Optimizer):
             seen.add(memory)
             key = (p._type, fresh, values) if small else id(p) if memory not in packs else object()
             packs.setdefault(key, []).append(p)
-        return [_Pieces(members, self.state, numbers, arrays) for members in packs.values()]
+        pieces = []
+        scratch: dict[Any, Any] = {}
+        for members in packs.values():
+            kind = members[0]._type
+            with kind.xp.on_device(kind.device.index):
+                pieces.append(_Pieces(members, self.state, numbers, arrays, scratch))
+        return pieces
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -115,10 +121,12 @@ class _Pieces:
     """
 
     def __init__(
-        self, params: list[Tensor], state: Any, numbers: dict[str, float], arrays: dict[str, float]
-    ) -> None:
+        self, params: list[Tensor], state: Any, numbers: dict[str, float],
+        arrays: dict[str, float], scratch: dict[Any, Any],
+    ) -> None:  # fmt: skip
         self.params = params
         self.kind = kind = params[0]._type
+        self.real = kind.dtype.to_real().array_dtype
         xp = kind.xp
         self.fresh = not state.get(params[0])
         self.shapes = [p._array.shape for p in params]
@@ -132,9 +140,8 @@ class _Pieces:
         self.arrays = [self._gather_arrays(name, x) for name, x in arrays.items()]
         total = sum(self.sizes)
         self.block = min(total, _BLOCK[kind.device.type]) if len(params) == 1 else total
-        real = kind.dtype.to_real().array_dtype
         self.parts = 2 if kind.dtype.is_complex else 1  # real numbers for each element
-        self.a, self.b = (xp.empty(self.block * self.parts, real) for _ in "ab")
+        self.scratch = scratch  # shared by all pieces, since they are updated one by one
         if len(params) > 1:
             self.p, self.g = (xp.empty(total, kind.array_dtype) for _ in "pg")
             self.p_views = self._cut(self.p)
@@ -169,7 +176,7 @@ class _Pieces:
             else:
                 view[...] = tensor.to(kind.device)._array
             self._keep(state, name, wrap(view, kind, changes))
-        return flat.view(kind.dtype.to_real().array_dtype)
+        return flat.view(self.real)
 
     def _keep(self, state: dict[str, Any], name: str, tensor: Tensor) -> None:
         state[name] = tensor
@@ -197,10 +204,11 @@ class _Pieces:
             self.numbers["step"] += 1
         update = rule(group, self.numbers, self.fresh)
         self.fresh = False
-        if len(self.params) > 1:
-            self._update_pack(update)
-        else:
-            self._update_blocks(update)
+        with self.kind.xp.on_device(self.kind.device.index):
+            if len(self.params) > 1:
+                self._update_pack(update)
+            else:
+                self._update_blocks(update)
         for p in self.params:
             changes = p._changes
             if changes is not None:
@@ -215,7 +223,7 @@ class _Pieces:
         xp.concatenate([p._grad._array.reshape(-1) for p in self.params], out=self.g)  # type: ignore[union-attr]
         xp.concatenate([p._array.reshape(-1) for p in self.params], out=self.p)
         p, g = self._as_real(self.p), self._as_real(self.g)
-        update(xp, p, g, self.a, self.b, *self.arrays)
+        update(xp, p, g, *self._scratch(p.size), *self.arrays)
         for param, view in zip(self.params, self.p_views):
             param._array[...] = view
 
@@ -225,19 +233,29 @@ class _Pieces:
         flat = array.reshape(-1)
         p, g = self._as_real(flat), self._as_real(gradient.reshape(-1))
         size, block = p.size, self.block * self.parts
+        a, b = self._scratch(block)
         if size <= block:
-            update(xp, p, g, self.a, self.b, *self.arrays)
+            update(xp, p, g, a, b, *self.arrays)
         else:
             for start in range(0, size, block):
                 here = slice(start, min(start + block, size))
                 n = here.stop - start
                 state = [x[here] for x in self.arrays]
-                update(xp, p[here], g[here], self.a[:n], self.b[:n], *state)
+                update(xp, p[here], g[here], a[:n], b[:n], *state)
         if not array.flags.c_contiguous:
             array[...] = flat.reshape(array.shape)
 
     def _as_real(self, flat: Any) -> Any:
-        return flat if self.parts == 1 else flat.view(self.a.dtype)
+        return flat if self.parts == 1 else flat.view(self.real)
+
+    def _scratch(self, size: int) -> tuple[Any, Any]:
+        """Two arrays of real numbers whose contents mean nothing."""
+        key = self.kind.device, self.real
+        pair = self.scratch.get(key)
+        if pair is None or pair[0].size < size:
+            xp = self.kind.xp
+            pair = self.scratch[key] = xp.empty(size, self.real), xp.empty(size, self.real)
+        return pair[0][:size], pair[1][:size]
 
 
 @when_several

@@ -58,7 +58,8 @@ class Adafactor(Optimizer):
         for group in self.param_groups:
             for p in group["params"]:
                 if p._grad is not None:
-                    self._update(p, group)
+                    with p._type.xp.on_device(p._type.device.index):
+                        self._update(p, group)
                     if p._changes is not None:
                         p._changes[0] += 1
                         p._changes[1] = line

@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
-from . import activation, container, distance, dropout, flatten, linear, loss
+from . import (
+    activation,
+    adaptive,
+    batchnorm,
+    channelshuffle,
+    container,
+    conv,
+    distance,
+    dropout,
+    flatten,
+    fold,
+    instancenorm,
+    lazy,
+    linear,
+    loss,
+    normalization,
+    padding,
+    pixelshuffle,
+    pooling,
+    sparse,
+    upsampling,
+    utils,
+)
 from .activation import *  # noqa: F403
+from .adaptive import AdaptiveLogSoftmaxWithLoss
+from .batchnorm import *  # noqa: F403
+from .channelshuffle import ChannelShuffle
 from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from .conv import *  # noqa: F403
 from .distance import *  # noqa: F403
 from .dropout import *  # noqa: F403
 from .flatten import Flatten, Unflatten
-from .linear import Bilinear, Identity, Linear
+from .fold import Fold, Unfold
+from .instancenorm import *  # noqa: F403
+from .linear import Bilinear, Identity, LazyLinear, Linear
 from .loss import *  # noqa: F403
 from .module import Module
+from .normalization import *  # noqa: F403
+from .padding import *  # noqa: F403
+from .pixelshuffle import PixelShuffle, PixelUnshuffle
+from .pooling import *  # noqa: F403
+from .sparse import Embedding, EmbeddingBag
+from .upsampling import *  # noqa: F403
 
 __all__ = [
-    *activation.__all__, *container.__all__, *distance.__all__, *dropout.__all__,
-    *flatten.__all__, *linear.__all__, *loss.__all__, "Module",
+    *activation.__all__, *adaptive.__all__, *batchnorm.__all__, *channelshuffle.__all__,
+    *container.__all__, *conv.__all__, *distance.__all__, *dropout.__all__, *flatten.__all__,
+    *fold.__all__, *instancenorm.__all__, *linear.__all__, *loss.__all__, "Module",
+    *normalization.__all__, *padding.__all__, *pixelshuffle.__all__, *pooling.__all__,
+    *sparse.__all__, *upsampling.__all__,
 ]  # fmt: skip

@@ -15,7 +15,13 @@ from ...autograd._modes import mode
 from ...autograd._provenance import user_line
 from ...device import user_stacklevel
 
-__all__ = ["EVERY_MODULE", "BackwardHooks", "ModuleHooks"]
+__all__ = [
+    "EVERY_MODULE", "BackwardHooks", "ModuleHooks", "register_module_backward_hook",
+    "register_module_buffer_registration_hook", "register_module_forward_hook",
+    "register_module_forward_pre_hook", "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook", "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]  # fmt: skip
 
 
 class _EveryModule:
@@ -363,3 +369,51 @@ def _check_count(kind: str, side: str, answer: Sequence[Any], expected: Sequence
             f"Backward {kind} returned an invalid number of grad_{side}, got {len(answer)}, but "
             f"expected {len(expected)}"
         )
+
+
+# --- hooks of every module ------------------------------------------------------------------------
+
+
+def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call ``hook(module, args)`` before the forward of any module."""
+    EVERY_MODULE.any = True
+    return add_hook(EVERY_MODULE.forward_pre, hook)
+
+
+def register_module_forward_hook(
+    hook: Callable[..., Any], *, with_kwargs: bool = False, always_call: bool = False
+) -> RemovableHandle:
+    """Call ``hook(module, args, output)`` after the forward of any module."""
+    EVERY_MODULE.any = True
+    notes = [(EVERY_MODULE.with_kwargs, with_kwargs), (EVERY_MODULE.always_called, always_call)]
+    return add_hook(EVERY_MODULE.forward, hook, notes=notes)
+
+
+def register_module_full_backward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call ``hook(module, grad_output)`` in the backward pass of any module."""
+    EVERY_MODULE.any = True
+    return add_hook(EVERY_MODULE.backward_pre, hook)
+
+
+def register_module_full_backward_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call ``hook(module, grad_input, grad_output)`` in the backward pass of any module."""
+    EVERY_MODULE.any = True
+    return add_hook(EVERY_MODULE.backward, hook)
+
+
+register_module_backward_hook = register_module_full_backward_hook
+
+
+def register_module_parameter_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call ``hook(module, name, param)`` when a parameter is registered; its answer replaces it."""
+    return add_hook(EVERY_MODULE.parameter_registration, hook)
+
+
+def register_module_buffer_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call ``hook(module, name, buffer)`` when a buffer is registered; its answer replaces it."""
+    return add_hook(EVERY_MODULE.buffer_registration, hook)
+
+
+def register_module_module_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
+    """Call ``hook(module, name, submodule)`` when a module is registered in another."""
+    return add_hook(EVERY_MODULE.module_registration, hook)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ..._tensor import Tensor
 from ...autograd._hooks import Hooks, RemovableHandle, add_hook
 from ...autograd._modes import no_grad
-from ..parameter import Parameter
+from ..parameter import Parameter, is_lazy
 
 __all__ = ["IncompatibleKeys", "ModuleState", "StateDict"]
 
@@ -257,7 +257,9 @@ class ModuleState:
                 f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
                 f"object from checkpoint but received {type(value)}"
             )
-        if not tensor.ndim and value.shape == (1,):
+        if is_lazy(tensor) and is_lazy(value):
+            return None
+        if value.shape == (1,) and not tensor.ndim:
             value = value[0]  # numbers of very old checkpoints
         if value.shape != tensor.shape:
             return (

@@ -9,11 +9,21 @@ from typing import Any, TypeVar
 
 from ..._tensor import Tensor
 from ..._types import typename
-from ...autograd._hooks import RemovableHandle, add_hook
 from ...autograd._modes import no_grad
 from ...device import DType, resolve, user_stacklevel
-from ..parameter import Buffer, Parameter
-from ._hooks import EVERY_MODULE, ModuleHooks
+from ..parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
+from ._hooks import (
+    EVERY_MODULE,
+    ModuleHooks,
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 from ._state_dict import ModuleState
 
 __all__ = [
@@ -110,10 +120,10 @@ class Module(ModuleHooks, ModuleState):
     def __getattr__(self, name: str) -> Any:
         # Asked only for what is no ordinary attribute.
         members = self.__dict__
-        for kind in ("_parameters", "_buffers", "_modules"):
-            registered = members.get(kind)
-            if registered is not None and name in registered:
-                return registered[name]
+        if "_modules" in members:
+            for registered in (members["_parameters"], members["_buffers"], members["_modules"]):
+                if name in registered:
+                    return registered[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -460,13 +470,17 @@ class Module(ModuleHooks, ModuleState):
                 module._apply(fn)
         with no_grad():
             for param in self._parameters.values():
-                if param is not None:
+                if isinstance(param, UninitializedParameter):
+                    param._type = fn(param.as_empty())._type
+                elif param is not None:
                     param.data = fn(param)
                     grad = param._grad
                     if grad is not None:
                         grad.data = fn(grad)
             for name, buffer in self._buffers.items():
-                if buffer is not None:
+                if isinstance(buffer, UninitializedBuffer):
+                    buffer._type = fn(buffer.as_empty())._type
+                elif buffer is not None:
                     self._buffers[name] = fn(buffer)
         return self
 
@@ -587,51 +601,3 @@ def clear_grad(param: Tensor, set_to_none: bool) -> None:
 def indented(text: str) -> str:
     """``text`` with all lines but the first moved in by two."""
     return "\n  ".join(text.split("\n"))
-
-
-# --- hooks of every module ------------------------------------------------------------------------
-
-
-def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
-    """Call ``hook(module, args)`` before the forward of any module."""
-    EVERY_MODULE.any = True
-    return add_hook(EVERY_MODULE.forward_pre, hook)
-
-
-def register_module_forward_hook(
-    hook: Callable[..., Any], *, with_kwargs: bool = False, always_call: bool = False
-) -> RemovableHandle:
-    """Call ``hook(module, args, output)`` after the forward of any module."""
-    EVERY_MODULE.any = True
-    notes = [(EVERY_MODULE.with_kwargs, with_kwargs), (EVERY_MODULE.always_called, always_call)]
-    return add_hook(EVERY_MODULE.forward, hook, notes=notes)
-
-
-def register_module_full_backward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
-    """Call ``hook(module, grad_output)`` in the backward pass of any module."""
-    EVERY_MODULE.any = True
-    return add_hook(EVERY_MODULE.backward_pre, hook)
-
-
-def register_module_full_backward_hook(hook: Callable[..., Any]) -> RemovableHandle:
-    """Call ``hook(module, grad_input, grad_output)`` in the backward pass of any module."""
-    EVERY_MODULE.any = True
-    return add_hook(EVERY_MODULE.backward, hook)
-
-
-register_module_backward_hook = register_module_full_backward_hook
-
-
-def register_module_parameter_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
-    """Call ``hook(module, name, param)`` when a parameter is registered; its answer replaces it."""
-    return add_hook(EVERY_MODULE.parameter_registration, hook)
-
-
-def register_module_buffer_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
-    """Call ``hook(module, name, buffer)`` when a buffer is registered; its answer replaces it."""
-    return add_hook(EVERY_MODULE.buffer_registration, hook)
-
-
-def register_module_module_registration_hook(hook: Callable[..., Any]) -> RemovableHandle:
-    """Call ``hook(module, name, submodule)`` when a module is registered in another."""
-    return add_hook(EVERY_MODULE.module_registration, hook)

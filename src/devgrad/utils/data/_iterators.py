@@ -142,7 +142,7 @@ class _Worker:
                 "better error trace."
             )
         text = f"DataLoader worker (pid {pid}) is killed by signal: {signal.strsignal(-code)}. "
-        if -code == signal.SIGKILL:
+        if -code == getattr(signal, "SIGKILL", 9):
             text += "The system does this where memory runs out: use fewer workers, or less of it."
         return text
 

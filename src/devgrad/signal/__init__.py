@@ -1,0 +1,7 @@
+"""``devgrad.signal``: windows for signal processing."""
+
+from __future__ import annotations
+
+from . import windows
+
+__all__ = ["windows"]
