@@ -6,49 +6,49 @@ code that people already know. Nothing is defined here: the names are handed on 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from . import _copying, _interop, autograd, cuda, ops
+from . import _copying, _interop
+from . import autograd as autograd
+from . import cuda as cuda
+from . import ops as ops
 from ._creation import *  # noqa: F403
 from ._creation import TENSOR_CLASSES as _TENSOR_CLASSES
-from ._info import finfo, iinfo
-from ._printing import set_printoptions
+from ._info import finfo as finfo
+from ._info import iinfo as iinfo
+from ._printing import set_printoptions as set_printoptions
 from ._random import *  # noqa: F403
-from ._tensor import Size, Tensor
-from ._types import (
-    can_cast,
-    is_complex,
-    is_floating_point,
-    is_tensor,
-    numel,
-    result_type,
-    typename,
-)
-from ._version import __version__
-from .autograd._anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
-from .autograd._cuts import explain_grad
-from .autograd._modes import (
-    enable_grad,
-    inference_mode,
-    is_grad_enabled,
-    is_inference_mode_enabled,
-    no_grad,
-    set_grad_enabled,
-)
+from ._tensor import Size as Size
+from ._tensor import Tensor as Tensor
+from ._types import can_cast as can_cast
+from ._types import is_complex as is_complex
+from ._types import is_floating_point as is_floating_point
+from ._types import is_tensor as is_tensor
+from ._types import numel as numel
+from ._types import result_type as result_type
+from ._types import typename as typename
+from ._version import __version__ as __version__
+from .autograd._anomaly import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
+from .autograd._anomaly import is_anomaly_enabled as is_anomaly_enabled
+from .autograd._cuts import explain_grad as explain_grad
+from .autograd._modes import enable_grad as enable_grad
+from .autograd._modes import inference_mode as inference_mode
+from .autograd._modes import is_grad_enabled as is_grad_enabled
+from .autograd._modes import is_inference_mode_enabled as is_inference_mode_enabled
+from .autograd._modes import no_grad as no_grad
+from .autograd._modes import set_grad_enabled as set_grad_enabled
 from .device import DTYPES as _DTYPES
 from .device import Device as device
 from .device import DType as dtype
-from .device import (
-    OutOfMemoryError,
-    get_default_device,
-    get_default_dtype,
-    get_num_threads,
-    promote_types,
-    set_default_device,
-    set_default_dtype,
-    set_device_fallback,
-    set_num_threads,
-)
+from .device import OutOfMemoryError as OutOfMemoryError
+from .device import get_default_device as get_default_device
+from .device import get_default_dtype as get_default_dtype
+from .device import get_num_threads as get_num_threads
+from .device import promote_types as promote_types
+from .device import set_default_device as set_default_device
+from .device import set_default_dtype as set_default_dtype
+from .device import set_device_fallback as set_device_fallback
+from .device import set_num_threads as set_num_threads
 from .ops._memory_format import FORMATS as _FORMATS
 from .ops._memory_format import MemoryFormat as memory_format
 
@@ -71,7 +71,10 @@ strided = "strided"
 _LATER = ("amp", "fft", "func", "linalg", "masked", "nn", "optim", "serialization", "signal",
           "special", "utils", "viz")  # fmt: skip
 _FROM = {"vmap": "func", "load": "serialization", "save": "serialization", "autocast": "amp",
-         "GradScaler": "amp"}  # fmt: skip
+         "GradScaler": "amp", "is_autocast_enabled": "amp", "get_autocast_dtype": "amp",
+         "is_autocast_cache_enabled": "amp", "set_autocast_enabled": "amp",
+         "set_autocast_dtype": "amp", "set_autocast_cache_enabled": "amp",
+         "clear_autocast_cache": "amp"}  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -92,7 +95,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _public_names() -> list[str]:
-    hidden = ("annotations", "ops", "TYPE_CHECKING", "Any")
+    hidden = ("annotations", "ops", "Any")
     return sorted(
         {n for n in globals() if not n.startswith("_") and n not in hidden} | {*_LATER, *_FROM}
     )

@@ -399,8 +399,8 @@ def scalar_tensor(
     requires_grad: bool | None = False,
 ) -> Tensor:
     """A 0-dim tensor of the default dtype."""
-    return tensor(
-        s, dtype=get_default_dtype() if dtype is None else dtype, device=device,
+    return full(
+        (), s, dtype=get_default_dtype() if dtype is None else dtype, device=device,
         requires_grad=requires_grad,
     )  # fmt: skip
 

@@ -175,6 +175,8 @@ empty = _filled("empty", "empty")
 
 
 def _full_of(kind: TensorType, shape: tuple[int, ...], value: Any) -> Any:
+    if kind.dtype.name == "uint8" and isinstance(value, int) and -255 <= value < 0:
+        value += 256  # a negative number wraps around, as in PyTorch
     with _on(kind):
         return kind.xp.full(shape, value, kind.array_dtype)
 
@@ -293,6 +295,9 @@ def arange(
         raise RuntimeError(f"unsupported range: {start} -> {end}")
     only_strided("arange", layout)
     kind = chosen_type(dtype, device, DTYPES["int64"] if integers else None)
+    if kind.dtype.name == "int64" and not integers:  # PyTorch cuts all three before it counts
+        start, end, step = int(start), int(end), int(step)
+        integers = True
     count = max(-int(-(end - start) // step) if integers else _ceil((end - start) / step), 0)
     return into(out, finished(_steps(kind, start, step, count), kind, requires_grad))
 
@@ -340,6 +345,8 @@ def _steps(kind: TensorType, start: Any, step: Any, count: int) -> Any:
     xp = kind.xp
     with _on(kind):
         wide = "float64" if kind.floating else "int64"
+        if not kind.floating:
+            start, step = int(start), int(step)
         return (xp.arange(count, dtype=wide) * step + start).astype(kind.array_dtype)
 
 

@@ -7,9 +7,11 @@ from typing import Any
 from ._filling import arange, chosen_type, finished, into, only_strided
 from ._tensor import Tensor
 from .device import DType
-from .ops import FUNCTIONS
+from .ops import FUNCTIONS, load_all
 from .ops._arguments import explained
 from .ops._op import AnyDevice
+
+load_all()
 
 __all__: list[str] = ["fftfreq", "rfftfreq", *sorted(FUNCTIONS["fft"])]
 

@@ -14,7 +14,9 @@ from typing import Any
 from ._info import iinfo
 from ._tensor import Tensor
 from .device import DTYPES, DType
-from .ops import FUNCTIONS
+from .ops import FUNCTIONS, load_all
+
+load_all()
 
 __all__ = [
     "amax", "amin", "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logaddexp",

@@ -79,11 +79,11 @@ class Prehook(NamedTuple):
 
     Attributes:
         turn: ``ON_TENSOR``, ``RETAIN`` or ``ON_NODE``.
-        index: of the output whose gradient is given; -1 for a tuple of all, given to ``ON_NODE``.
+        output: the number of the output whose gradient is given; -1 for a tuple of all, given to ``ON_NODE``.
     """
 
     turn: int
-    index: int
+    output: int
     function: Callable[[Any], Any]
 
 

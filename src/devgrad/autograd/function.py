@@ -22,8 +22,6 @@ __all__ = ["BackwardCFunction", "Function", "FunctionCtx", "once_differentiable"
 class FunctionCtx:
     """What a `Function`'s forward leaves for its backward. Any attribute may be set on it."""
 
-    __slots__ = ()
-
     needs_input_grad: tuple[bool, ...] = ()
     materialize_grads = True
     to_save: tuple[Any, ...] = ()

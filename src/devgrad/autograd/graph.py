@@ -60,7 +60,7 @@ class _Packer:
     ) -> None:
         self.pack, self.unpack = pack, unpack
         # Other hooks are replaced by these; forward mode goes on.
-        self.outer = outer.outer if isinstance(outer, _Packer) else outer
+        self.outer: Any = outer.outer if isinstance(outer, _Packer) else outer
 
     def made(self, node: Any) -> None:
         if self.outer is not True:
@@ -247,7 +247,7 @@ def register_multi_grad_hook(
     """
     if mode not in ("all", "any"):
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
-    edges: list[Edge] = [tensor._own_edge() for tensor in tensors]
+    edges: list[Edge | None] = [tensor._own_edge() for tensor in tensors]
     gathering = _Gathering(edges, fn, mode == "all")
     return _MultiHandle(
         [add_prehook(e, gathering.hook(i)) for i, e in enumerate(edges) if e is not None]
@@ -257,7 +257,7 @@ def register_multi_grad_hook(
 class _Gathering:
     """Collects the gradients of several tensors, in each backward pass anew."""
 
-    def __init__(self, edges: Sequence[Edge], fn: Callable[[Any], Any], all: bool) -> None:
+    def __init__(self, edges: Sequence[Edge | None], fn: Callable[[Any], Any], all: bool) -> None:
         self.edges, self.fn, self.all = edges, fn, all
 
     def hook(self, index: int) -> Callable[[Any], None]:
@@ -282,4 +282,5 @@ class _Gathering:
         reached = {node.rank for node in nodes_from(run.roots)}
         if run.only is not None:
             reached &= run.only
-        return {i for i, edge in enumerate(self.edges) if edge and edge.rank in reached}
+        edges = enumerate(self.edges)
+        return {i for i, edge in edges if edge is not None and edge.rank in reached}

@@ -79,6 +79,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "amp":  # loaded when it is first asked for
+        import importlib
+
+        return importlib.import_module(".amp", __name__)
     if name == "default_generators":  # one for each device: to count them CUDA must be asked
         return _generators.default_generators()
     raise AttributeError(f"module 'devgrad.cuda' has no attribute '{name}'")

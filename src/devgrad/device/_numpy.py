@@ -160,7 +160,7 @@ def summed(array: Any, axes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
     return total if array.ndim == len(shape) else total.reshape(shape)
 
 
-_add_reduce = numpy.add.reduce
+_add_reduce: Any = numpy.add.reduce
 
 
 @functools.lru_cache(maxsize=256)

@@ -69,7 +69,7 @@ def vmap(
         columns: list[list[Any]] = []
         result_shape: Any = None
         for i in range(size):
-            if randomness == "same" and i:
+            if randomness == "same" and i and state is not None:
                 default_generator.set_state(state)
             parts = [x if d is None else x[i] for x, d in zip(slices, dims, strict=True)]
             leaves, result_shape = flatten(func(*unflatten(parts, shape), **kwargs))
@@ -118,7 +118,7 @@ def _in_dims(in_dims: Dims, args: tuple[Any, ...], flat: list[Any], name: str) -
             f"structure of inputs. in_dims has structure {in_dims} but inputs has structure "
             f"{flatten(args)[1]}."
         )
-    result = []
+    result: list[int | None] = []
     for x, d in zip(flat, dims, strict=True):
         if d is None:
             result.append(None)

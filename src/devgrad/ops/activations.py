@@ -79,7 +79,7 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> devgrad.nn.functional.silu(devgrad.tensor([0.0, 1.0]))
     tensor([0.0000, 0.7311])
     """
-    return _silu.inplace(input) if inplace else _silu.function(input)  # type: ignore[no-any-return]
+    return _silu.inplace(input) if inplace else _silu.function(input)
 
 
 # --- gelu -----------------------------------------------------------------------------------------
@@ -349,7 +349,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     >>> devgrad.nn.functional.mish(devgrad.tensor([0.0, 1.0]))
     tensor([0.0000, 0.8651])
     """
-    return _mish.inplace(input) if inplace else _mish.function(input)  # type: ignore[no-any-return]
+    return _mish.inplace(input) if inplace else _mish.function(input)
 
 
 # --- exponential linear units ---------------------------------------------------------------------
@@ -429,7 +429,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     >>> devgrad.nn.functional.elu(devgrad.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.0000])
     """
-    return (_elu.inplace if inplace else _elu.function)(input, alpha)  # type: ignore[no-any-return]
+    return (_elu.inplace if inplace else _elu.function)(input, alpha)
 
 
 @composite(method=False, out=False, inplace=True)
@@ -505,7 +505,7 @@ def softsign(input: Tensor) -> Tensor:
     >>> devgrad.nn.functional.softsign(devgrad.tensor([-1.0, 3.0]))
     tensor([-0.5000,  0.7500])
     """
-    return input / (input.abs() + 1)  # type: ignore[no-any-return]
+    return input / (input.abs() + 1)
 
 
 @composite(**FUNCTIONAL)
@@ -516,7 +516,7 @@ def tanhshrink(input: Tensor) -> Tensor:
     >>> devgrad.nn.functional.tanhshrink(devgrad.tensor([0.0, 1.0]))
     tensor([0.0000, 0.2384])
     """
-    return input - input.tanh()  # type: ignore[no-any-return]
+    return input - input.tanh()
 
 
 def _halves(x: Any, dim: int) -> tuple[Any, Any]:

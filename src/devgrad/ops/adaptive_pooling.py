@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from .._tensor import Tensor
+from .._tensor import Tensor, wrap
+from ..device import draws
+from ..device import placed as on_its_device
 from ._along import check_tensor
 from ._arguments import as_int, wrong_argument
 from ._errors import refuse_dtype
@@ -393,12 +395,11 @@ def _declare_fractional(dims: int) -> None:
                     f"output of {m}"
                 )
         if _random_samples is None:
-            from .._random import rand  # it is above the operations
-
             batch = 1 if len(shape) == dims + 1 else shape[0]
-            _random_samples = rand(
-                batch, shape[-dims - 1], dims, dtype=input.dtype, device=input.device
-            )
+            kind = input._type
+            size = (batch, shape[-dims - 1], dims)
+            drawn = draws(None, kind).uniform(size, kind.array_dtype)
+            _random_samples = wrap(on_its_device(drawn, kind), kind)
         if _random_samples.requires_grad:
             raise RuntimeError(
                 f"The function '{name}' is not differentiable with respect to argument "

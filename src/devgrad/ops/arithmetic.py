@@ -353,6 +353,8 @@ def pow(input: Tensor | Number, exponent: Tensor | Number, *, out: Tensor | None
 def _rpow(self: Tensor, base: Any) -> Any:
     if not isinstance(base, OPERANDS):
         return operand_fallback(_POWER, (base, self))
+    if isinstance(base, Tensor):
+        return pow_tensor.function(base, self)
     return pow_of_number.function(self, base)
 
 

@@ -51,7 +51,7 @@ def _attention_weights(scores: Tensor, bias: Tensor | None, complete: bool) -> T
     Where the bias forbids every key (it cannot, if ``complete``) the weights are 0, not NaN.
     """
     if bias is None:
-        return softmax(scores, -1)  # type: ignore[no-any-return]
+        return softmax(scores, -1)
     scores = scores + bias
     if not complete and bias._array.size:
         xp = bias._type.xp
@@ -59,8 +59,8 @@ def _attention_weights(scores: Tensor, bias: Tensor | None, complete: bool) -> T
         if not (xp.checks_bounds and alive.all()):
             dead = wrap(~alive, bias._type.device.types[alive.dtype])
             weights = softmax(scores.masked_fill(dead, 0), -1)
-            return weights.masked_fill(dead, 0)  # type: ignore[no-any-return]
-    return softmax(scores, -1)  # type: ignore[no-any-return]
+            return weights.masked_fill(dead, 0)
+    return softmax(scores, -1)
 
 
 @composite(**FUNCTIONAL)
@@ -121,7 +121,7 @@ def scaled_dot_product_attention(
     weights = _attention_weights(scores, bias, is_causal)
     if dropout_p > 0:
         weights = FUNCTIONS[""]["dropout"](weights, dropout_p, True)
-    return (weights @ value).to(dtype)  # type: ignore[no-any-return]
+    return (weights @ value).to(dtype)
 
 
 # --- several heads --------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def _projected(
 def _heads(x: Tensor, static: Tensor | None, name: str, count: int, width: int) -> Tensor:
     """(length, batch, embedding) as (batch * heads, length, width)."""
     if static is None:
-        return x.reshape(x.shape[0], count, width).transpose(0, 1)  # type: ignore[no-any-return]
+        return x.reshape(x.shape[0], count, width).transpose(0, 1)
     if static.shape[0] != count:
         raise AssertionError(f"expecting {name}.size(0) of {count}, but got {static.shape[0]}")
     if static.shape[2] != width:

@@ -68,7 +68,7 @@ def _dropped(input: Tensor, p: float, train: bool, features: bool, alpha: bool) 
     noise = _kept(input, p, features)
     if not alpha:
         noise /= 1 - p
-        return mul.function(input, wrap(noise, kind))  # type: ignore[no-any-return]
+        return mul.function(input, wrap(noise, kind))
     # What is dropped becomes the limit of selu for small inputs; then mean and variance of a
     # standard normal input are made 0 and 1 again.
     limit = 1.7580993408473766
@@ -132,8 +132,8 @@ def _declare_inplace(function: Any) -> None:
 
     def inplace(input: Tensor, p: float, train: bool) -> Tensor:
         if not train or p == 0 or not input.numel():
-            return function(input, p, train)  # type: ignore[no-any-return]  # input itself
-        return changed(input, p, train)  # type: ignore[no-any-return]
+            return function(input, p, train)  # input itself
+        return changed(input, p, train)
 
     inplace.__name__ = inplace.__qualname__ = f"{name}_"
     inplace.__doc__ = changed.__doc__
@@ -245,7 +245,7 @@ def _channels_dropped(
     """Feature dropout, also of an input without a batch dimension."""
     drop = _chosen("feature_dropout", inplace)
     if batched:
-        return drop(input, p, training)  # type: ignore[no-any-return]
+        return drop(input, p, training)
     result = drop(input.unsqueeze(0), p, training)
     return input if inplace else result.squeeze(0)
 

@@ -171,7 +171,7 @@ def embedding_(
     if max_norm is not None:
         with no_grad():
             embedding_renorm_(weight, input, max_norm, norm_type)
-    return embedding(  # type: ignore[no-any-return]
+    return embedding(
         weight, input, padding, scale_grad_by_freq, sparse
     )
 
@@ -342,7 +342,7 @@ def embedding_bag_(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported "
             f"for mode='sum' (got mode='{mode}'). Please open a feature request on GitHub."
         )
-    return embedding_bag(  # type: ignore[no-any-return]
+    return embedding_bag(
         weight, input, starts, scale_grad_by_freq, _MODES.index(mode), sparse, per_sample_weights,
         last, padding_idx,
     )[0]  # fmt: skip

@@ -50,7 +50,7 @@ def weighted(loss: Tensor, weight: Tensor, reduction: str) -> Tensor:
     if reduction == "none":
         return loss
     total = loss.sum()
-    return total / weight.sum() if reduction == "mean" else total  # type: ignore[no-any-return]
+    return total / weight.sum() if reduction == "mean" else total
 
 
 def _check_weight(input: Tensor, weight: Tensor) -> None:
@@ -466,6 +466,6 @@ def binary_cross_entropy_with_logits_(
     >>> devgrad.binary_cross_entropy_with_logits(devgrad.tensor([0.0]), devgrad.tensor([1.0]))
     tensor([0.6931])
     """
-    return binary_cross_entropy_with_logits(  # type: ignore[no-any-return]
+    return binary_cross_entropy_with_logits(
         input, target, weight, reduction=chosen_reduction(reduction), pos_weight=pos_weight
     )

@@ -333,11 +333,11 @@ def _of_distributions(
     if weight is not None:
         products = products * weight.reshape([-1 if i == dim else 1 for i in range(input.ndim)])
     if reduction == "none":
-        return -products.sum(dim)  # type: ignore[no-any-return]
+        return -products.sum(dim)
     total = -products.sum()
     if reduction == "mean":
         total = total / (input.numel() / classes if classes else 0.0)
-    return total  # type: ignore[no-any-return]
+    return total
 
 
 def _smoothed(
@@ -471,7 +471,7 @@ def linear_cross_entropy(
         linear_weight = linear_weight.reshape(-1, features)
         linear_bias = None if linear_bias is None else linear_bias.reshape(-1)
     scores = linear(input, linear_weight, linear_bias).reshape(shape)
-    return cross_entropy(  # type: ignore[no-any-return]
+    return cross_entropy(
         scores, target, weight, ignore_index=-100 if ignore_index is None else ignore_index,
         reduction=reduction, label_smoothing=label_smoothing,
     )  # fmt: skip

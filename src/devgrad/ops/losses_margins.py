@@ -51,7 +51,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         with no_grad():  # the gradient is that of the norm, also where it is less than eps
             norm.clamp_(min=eps)
         units.append(x / norm)
-    return (units[0] * units[1]).sum(dim)  # type: ignore[no-any-return]
+    return (units[0] * units[1]).sum(dim)
 
 
 @composite(method=False, out=False, namespaces=("", "nn.functional"))
@@ -100,7 +100,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     rows, columns = input1.reshape(-1, n), input2.reshape(-1, m, 1)
     halfway = (rows @ weight.permute(1, 0, 2).reshape(n, k * m)).reshape(rows.shape[0], k, m)
     result = (halfway @ columns).reshape(*input1.shape[:-1], k)
-    return result if bias is None else result + bias  # type: ignore[no-any-return]
+    return result if bias is None else result + bias
 
 
 # --- losses by distances --------------------------------------------------------------------------
@@ -108,7 +108,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 
 def _positive_part(x: Tensor) -> Tensor:
     """``max(x, 0)``; at 0 the gradient passes, as in PyTorch."""
-    return x.clamp_min(0)  # type: ignore[no-any-return]
+    return x.clamp_min(0)
 
 
 @composite(method=False, out=False)
@@ -138,7 +138,7 @@ def hinge_embedding_loss_(
     tensor(0.5000)
     """
     chosen = chosen_reduction(reduction, size_average, reduce)
-    return hinge_embedding_loss(input, target, margin, chosen)  # type: ignore[no-any-return]
+    return hinge_embedding_loss(input, target, margin, chosen)
 
 
 @composite(method=False, out=False)
@@ -177,7 +177,7 @@ def margin_ranking_loss_(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
-    return margin_ranking_loss(  # type: ignore[no-any-return]
+    return margin_ranking_loss(
         input1, input2, target, margin, chosen
     )
 
@@ -234,7 +234,7 @@ def cosine_embedding_loss_(
     tensor(2.)
     """
     chosen = chosen_reduction(reduction, size_average, reduce)
-    return cosine_embedding_loss(  # type: ignore[no-any-return]
+    return cosine_embedding_loss(
         input1, input2, target, margin, chosen
     )
 
@@ -303,7 +303,7 @@ def triplet_margin_loss_(
     """
     chosen = chosen_reduction(reduction, size_average, reduce)
     _check_margin(margin)
-    return triplet_margin_loss(  # type: ignore[no-any-return]
+    return triplet_margin_loss(
         anchor, positive, negative, margin, p, eps, swap, chosen
     )
 

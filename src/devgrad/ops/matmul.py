@@ -397,11 +397,8 @@ def _plus(xp: Any, input: Array, product: Array, beta: Any, alpha: Any) -> Array
                 f"Tensor sizes: {list(input.shape)}"
             )
     _one_dtype(input, product)
-    if input.dtype.kind in "iu" and (isinstance(beta, float) or isinstance(alpha, float)):
-        name = "beta" if isinstance(beta, float) else "alpha"
-        raise RuntimeError(
-            f"For integral input tensors, argument {name} must not be a floating point number."
-        )
+    if input.dtype.kind in "iu":  # factors are cut to whole numbers, as PyTorch does
+        beta, alpha = int(beta), int(alpha)
     product = _scaled(product, alpha)
     return product if beta == 0 else xp.add(_scaled(input, beta), product, out=product)
 

@@ -135,7 +135,7 @@ def rms_norm(
     if input.is_complex():
         square = (input * input).mean(tuple(range(-len(layout.dims), 0)), keepdim=True)
         scaled = input * (square + eps).rsqrt()
-        return scaled if weight is None else scaled * weight  # type: ignore[no-any-return]
+        return scaled if weight is None else scaled * weight
     result: Tensor = standardize_rms.function(input, weight, None, layout)[0]
     return result
 
@@ -338,7 +338,7 @@ def instance_norm_(
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size {input.shape}"
         )
-    return instance_norm(  # type: ignore[no-any-return]
+    return instance_norm(
         input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps
     )
 
@@ -454,7 +454,7 @@ def local_response_norm(
     padded = FUNCTIONS[""]["constant_pad_nd"](square, tuple(around))
     total = padded.unfold(1, size, 1).sum(-1)
     mean = total / size if input.is_floating_point() else total // size
-    return input / (mean * alpha + k) ** beta  # type: ignore[no-any-return]
+    return input / (mean * alpha + k) ** beta
 
 
 @composite(**FUNCTIONAL)

@@ -32,7 +32,7 @@ def relu_(input: Tensor, inplace: bool = False) -> Tensor:
     >>> devgrad.nn.functional.relu(devgrad.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    return _relu.inplace(input) if inplace else _relu.function(input)  # type: ignore[no-any-return]
+    return _relu.inplace(input) if inplace else _relu.function(input)
 
 
 # --- leaky rectifiers -----------------------------------------------------------------------------

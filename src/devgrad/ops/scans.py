@@ -300,13 +300,13 @@ def diff(
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
     dim = one_dim("diff", input, dim)
+    if n == 0:  # PyTorch leaves out what is put before and after, too
+        return input.clone()
     parts = [x for x in (prepend, input, append) if x is not None]
     if any(x.ndim != input.ndim for x in parts):
         raise RuntimeError("diff expects prepend or append to be the same dimension as input")
     if len(parts) > 1:
         input = FUNCTIONS[""]["cat"](parts, dim)
-    if n == 0:
-        return input.clone()
     for _ in range(n):
         length = input.shape[dim]
         if length == 0:

@@ -27,12 +27,12 @@ __all__ = ["gather"]
 def _check_index(
     name: str, xp: Any, shape: Any, dim: int, index: Any, src: Any = None, of: str = "self"
 ) -> None:
+    if not index.size:
+        return
     if index.dtype.name not in ("int32", "int64"):
         raise RuntimeError(
             f"{name}(): Expected dtype int32/int64 for index: it has {index.dtype.name}"
         )
-    if not index.size:
-        return
     places = index.shape or (1,)
     if len(places) != len(shape):
         raise RuntimeError(f"Index tensor must have the same number of dimensions as {of} tensor")

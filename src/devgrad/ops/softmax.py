@@ -126,7 +126,7 @@ def _along(name: str, operation: Any, input: Any, dim: Any, dtype: DType | None)
             f"\"{name}_{last}kernel_impl\" not implemented for '{kind.title}'. Give dtype=, or "
             "convert first: x.float()"
         )
-    return operation.function(input, dim)  # type: ignore[no-any-return]
+    return operation.function(input, dim)
 
 
 @composite(namespaces=("", "special"))
@@ -255,4 +255,4 @@ def logsumexp(input: Tensor, dim: int | tuple[int, ...], keepdim: bool = False) 
     dims = many_dims("logsumexp", input, dim, keepdim)
     if input._type.dtype.category < 2:
         input = cast.function(input, get_default_dtype().array_dtype)
-    return _logsumexp.function(input, dims, keepdim)  # type: ignore[no-any-return]
+    return _logsumexp.function(input, dims, keepdim)

@@ -384,6 +384,15 @@ def _ranks(xp: Any, ordered: Array, q: Array, interpolation: str, skip_nan: bool
     return below, xp.ceil(rank).astype(xp.int64), weight
 
 
+@op(function=False, method=False)
+def _gaps(xp: Any, ordered: Array, skip_nan: bool) -> Array:
+    """How many gaps there are between the elements of each sorted line; none to move in with NaN."""
+    n = ordered.shape[-1]
+    nans = xp.add.reduce(ordered != ordered, axis=-1, dtype=xp.int64, keepdims=True)
+    gaps = xp.maximum(n - nans - 1, 0) if skip_nan else xp.where(nans > 0, 0, n - 1)
+    return gaps.astype(ordered.dtype)
+
+
 @op(node="SqueezeBackward4", function=False, method=False)
 def _in_shape(xp: Any, input: Array, shape: Any) -> Array:
     """Quantiles in the shape that is asked for."""
@@ -429,6 +438,11 @@ def _quantile(
     ordered = sort_dim.function(line, last, False)[0]
     flat_q = reshaped.function(q.detach(), (-1,))
     below, above, weight = _ranks.function(ordered.detach(), flat_q, interpolation, skip_nan)
+    if q.requires_grad and interpolation == "linear":
+        # The weight is the fractional part of q times the number of gaps: its derivative is that.
+        weight = weight + (reshaped.function(q, (-1,)) - flat_q) * _gaps.function(
+            ordered.detach(), skip_nan
+        )
     low = take_along.function(ordered, below, last, True, True)
     high = take_along.function(ordered, above, last, True, True)
     found = low + (high - low) * weight if interpolation in ("linear", "midpoint") else low

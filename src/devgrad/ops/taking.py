@@ -106,6 +106,12 @@ put.vjp(
 )
 
 
+@op(function=False, method=False)
+def _from_front(xp: Any, input: Array, n: int) -> Array:
+    """Indices into ``n`` elements, those from the end counted from the front."""
+    return xp.where(input < 0, input + n, input)
+
+
 @composite
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """As `gather`, with the other dimensions broadcast; without ``dim``, over all elements.
@@ -125,7 +131,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
             f"{indices._type.dtype.title}"
         )
     if dim is None:
-        return gather.function(input.reshape(-1), 0, indices.reshape(-1))
+        flat = _from_front.function(indices.reshape(-1), input.numel())
+        return gather.function(input.reshape(-1), 0, flat)
     mine, theirs = input._array.shape, indices._array.shape
     if len(mine) != len(theirs):
         raise RuntimeError(
@@ -146,7 +153,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
         input = expand_to.function(input, wide)
     if places != theirs:
         indices = expand_to.function(indices, places)
-    return gather.function(input, dim, indices)
+    return gather.function(input, dim, _from_front.function(indices, wide[dim] if wide else 1))
 
 
 # --- views written to, without changing what they are views of ------------------------------------

@@ -14,8 +14,10 @@ from typing import Any
 from .._filling import chosen_type, finished, linspace
 from .._tensor import Tensor
 from ..device import DType
-from ..ops import FUNCTIONS
+from ..ops import FUNCTIONS, load_all
 from ..ops._op import AnyDevice
+
+load_all()
 
 __all__ = [
     "bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine",
