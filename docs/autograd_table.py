@@ -39,7 +39,6 @@ REASONS = {
     "func.rearrange": "not written yet",
     "func.debug_unwrap": "transforms wrap no tensors here: there is nothing to unwrap",
     "autograd.graph.GradientEdge(ownership_token)": "only PyTorch's C++ needs it",
-    "autograd.grad(is_grads_batched)": "refused with an error: call grad() for each row",
 }
 
 

@@ -1016,3 +1016,18 @@ def test_values_and_gradients_are_numpys() -> None:
     ((x * w + x / w) * x).sum().backward()
     np.testing.assert_allclose(numpy_of(x.grad), 2 * a * b + 2 * a / b, rtol=1e-13)
     np.testing.assert_allclose(numpy_of(w.grad), (a * a - a * a / b**2).sum(0), rtol=1e-12)
+
+
+def test_gradients_in_batches() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")
+    found = []
+    for lib in (devgrad, torch):
+        x = lib.tensor([1.0, 2.0, 3.0], requires_grad=True)
+        y = x * x[0]
+        unused = lib.ones(2, requires_grad=True)
+        (jacobian, none) = lib.autograd.grad(
+            y, (x, unused), lib.eye(3), is_grads_batched=True, allow_unused=True
+        )
+        assert none is None
+        found.append(jacobian.tolist())
+    assert found[0] == found[1]

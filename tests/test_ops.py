@@ -981,3 +981,12 @@ def test_every_operation_with_a_derivative_has_a_row() -> None:
     with_rules = {o.name for o in OPS.values() if any(r for r, _ in o.rules.values())}
     assert with_rules - reached - set(UNREACHABLE) == set()
     assert set(UNREACHABLE) <= with_rules - reached, "no longer unreachable"
+
+
+def test_every_operation_can_be_written() -> None:
+    from devgrad.ops._compile import build
+
+    for op in OPS.values():
+        for face in ("function", "operator", "inplace"):
+            if getattr(op, face) is not None:
+                build(op, face)

@@ -421,6 +421,7 @@ def _spaced(kind: TensorType, start: Any, end: Any, steps: int) -> Any:
         if steps == 1:
             return xp.full((1,), start, dtype)
         if not kind.floating:
+            start, end = int(start), int(end)
             step = (end - start) / (steps - 1) if steps else 0.0
             index = xp.arange(steps, dtype="float64")
             low, high = start + step * index, end - step * (steps - 1 - index)

@@ -32,6 +32,7 @@ from .ops._inplace import any_requires_grad, bump, check_inplace
 from .ops._memory_format import MemoryFormat
 from .ops._op import AnyDevice, Ints
 from .ops._promotion import moved
+from .ops.rounding import drawn
 
 __all__ = [
     "Generator", "bernoulli", "default_generator", "fork_rng", "get_rng_state", "initial_seed",
@@ -359,8 +360,9 @@ def randint_like(
 def normal(
     mean: Tensor | float, std: Tensor | float = 1.0, size: Ints | None = None, *,
     generator: Generator | None = None,
-    out: Tensor | None = None, dtype: DType | None = None, device: AnyDevice = None,
-    requires_grad: bool | None = False,
+    out: Tensor | None = None, dtype: DType | None = None, layout: Any = None,
+    device: AnyDevice = None, requires_grad: bool | None = False,
+    pin_memory: bool | None = False,
 ) -> Tensor:  # fmt: skip
     """Normally distributed numbers; mean and standard deviation are numbers or tensors.
 
@@ -391,7 +393,11 @@ def normal(
     means, stds = (
         moved(x._array, x._type, kind) if isinstance(x, Tensor) else x for x in (mean, std)
     )
-    return into(out, wrap(kind.asarray(array * stds + means).astype(kind.array_dtype), kind))
+    made = wrap(kind.asarray(array * stds + means).astype(kind.array_dtype), kind)
+    if mode.grad and any_requires_grad((mean, std)):
+        parameters = [x for x in (mean, std) if isinstance(x, Tensor)]
+        made = drawn.function(made, *parameters)
+    return into(out, made)
 
 
 def _any_negative(x: Tensor) -> bool:
@@ -418,7 +424,10 @@ def bernoulli(
     source = _draws(generator, kind)
     chances = _parameter(input, source, kind) if p is None else p
     array = source.bernoulli(chances, input._array.shape, kind.array_dtype)
-    return into(out, wrap(placed(array, kind), kind))
+    made = wrap(placed(array, kind), kind)
+    if mode.grad and any_requires_grad((input,)):
+        made = drawn.function(made, input)
+    return into(out, made)
 
 
 @explained

@@ -12,7 +12,7 @@ from ._fit import fit_array
 from ._graph import Edge
 from ._modes import mode
 
-__all__ = ["arithmetic", "backward", "grad"]
+__all__ = ["arithmetic", "backward", "grad", "operations"]
 
 # The two interpretations of a rule. The layer of operations fills in the second.
 arithmetic: dict[str, Arithmetic] = {}
@@ -223,6 +223,8 @@ def grad(
         create_graph: record the computation, for derivatives of it.
         allow_unused: give None for inputs that the outputs do not depend on.
         materialize_grads: give zeros for them.
+        is_grads_batched: ``grad_outputs`` have a further first dimension, and so has the result:
+            one derivative for each element of it.
 
     Raises:
         RuntimeError: an input does not require grad, or was not used; otherwise as backward().
@@ -235,10 +237,10 @@ def grad(
     """
     outputs, inputs = _sequence(outputs), _sequence(inputs)
     if is_grads_batched:
-        raise NotImplementedError(
-            "is_grads_batched=True needs vmap, which devgrad does not have yet: call grad() for "
-            "each row"
-        )
+        return _grad_of_rows(
+            outputs, inputs, _sequence(grad_outputs),
+            (True, create_graph, only_inputs, allow_unused, False, materialize_grads),
+        )  # fmt: skip
     if allow_unused is False and materialize_grads:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
@@ -276,6 +278,23 @@ def grad(
         else:
             results.append(g if on_tensors else ways.wrap(x._type.asarray(g), x._type))
     return tuple(results)
+
+
+def _grad_of_rows(
+    outputs: Sequence[Any], inputs: Sequence[Any], grad_outputs: Sequence[Any], options: Any
+) -> tuple[Any, ...]:
+    """`grad` for each element of the gradients' first dimension, stacked."""
+    rows = [
+        grad(outputs, inputs, row, *options)
+        for row in zip(*[g.unbind(0) for g in grad_outputs], strict=True)
+    ]
+    return tuple([
+        None if part[0] is None else operations["stack"](list(part)) for part in zip(*rows, strict=True)
+    ])  # fmt: skip
+
+
+# Operations that are needed here, filled in by the layer of operations.
+operations: dict[str, Any] = {}
 
 
 def _zero(x: Any) -> Any:

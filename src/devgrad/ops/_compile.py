@@ -35,6 +35,8 @@ __all__ = ["build"]
 
 def build(op: Op, face: str) -> None:
     """Write and compile a face of ``op`` ("function", "operator" or "inplace"), and its ``vjp``."""
+    clashes = {p.name for p in op.parameters} & _WRITTEN_NAMES
+    assert not clashes, f"{op.name}: the written code uses the name {clashes} itself"
     operator = face == "operator"
     written = _inplace(op) if face == "inplace" else _function(op, operator)
     source = "\n".join([*written, "", *_vjp(op)])
@@ -90,6 +92,13 @@ _SCOPE: dict[str, Any] = {
     "same_device": same_device, "operand_fallback": operand_fallback,
     "getframe": sys._getframe,
     "new": object.__new__, "real_number": frozenset((int, float)),
+}  # fmt: skip
+
+
+_WRITTEN_NAMES = {
+    *_SCOPE, "array", "arrays", "cut", "edges", "error", "expected", "forward", "frame", "g",
+    "kind", "node", "Node", "nth", "number", "op", "out", "reason", "recorder", "renamed",
+    "result", "Result", "results", "saved", "self", "user_code", "version",
 }  # fmt: skip
 
 
@@ -175,9 +184,9 @@ def _inplace(op: Op) -> list[str]:
         f"    changes = {first}._changes",
         "    changes[0] += 1",
         "    frame = getframe(1)",
-        "    code = frame.f_code",
-        "    in_user_file = code.co_filename in user_files",
-        "    changes[1] = (code, frame.f_lasti) if in_user_file else user_line()",
+        "    user_code = frame.f_code",
+        "    in_user_file = user_code.co_filename in user_files",
+        "    changes[1] = (user_code, frame.f_lasti) if in_user_file else user_line()",
         f"    return {first}",
     ]
 
@@ -349,9 +358,9 @@ def _record(op: Op) -> list[str]:
         *_saved(op),
         "node.rank = next_rank()",
         "frame = getframe(1)",
-        "code = frame.f_code",
-        "if code.co_filename in user_files:",
-        "    node.code = code",
+        "user_code = frame.f_code",
+        "if user_code.co_filename in user_files:",
+        "    node.code = user_code",
         "    node.lasti = frame.f_lasti",
         "else:",
         "    node.code, node.lasti = user_line()",
@@ -446,7 +455,7 @@ def _several_results(op: Op) -> list[str]:
     first = op.variadic or op.tensors[0].name
     lines = [
         "    results = []",
-        "    for index, array in enumerate(arrays):",
+        "    for nth, array in enumerate(arrays):",
         "        if array.__class__ is not kind.array_type:",
         "            array = kind.asarray(array)",
         "        result = new(Tensor)",
@@ -457,7 +466,7 @@ def _several_results(op: Op) -> list[str]:
     if op.view:
         lines += [
             f"        result._changes = {first}._changes",
-            f"        result._view = View({first}, (forward, {_view_arguments(op)}, index))",
+            f"        result._view = View({first}, (forward, {_view_arguments(op)}, nth))",
         ]
     else:
         lines += [
@@ -480,8 +489,8 @@ def _several_results(op: Op) -> list[str]:
                 f"        node.outputs = len({chosen})",
                 f"        node.shape = tuple([r._array.shape for r in {chosen}])",
                 f"        node.tensor_type = tuple([r._type for r in {chosen}])",
-                f"        for index, result in enumerate({chosen}):",
-                "            result._edge = OutputEdge(node, index)",
+                f"        for nth, result in enumerate({chosen}):",
+                "            result._edge = OutputEdge(node, nth)",
             ]
         else:
             lines += [

@@ -74,9 +74,9 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     for i, j, d, e in zip(p, q, first, second, strict=True):
         x, y = a._array.shape[i], b._array.shape[j]
         if x == 1 and y != 1:  # a single element stands for as many as there are on the other side
-            b, x, y = b.sum(j, keepdim=True), 1, 1
+            b, x, y = b.sum(j, keepdim=True, dtype=b.dtype), 1, 1
         elif y == 1 and x != 1:
-            a, x, y = a.sum(i, keepdim=True), 1, 1
+            a, x, y = a.sum(i, keepdim=True, dtype=a.dtype), 1, 1
         if x != y:
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {x} in dim {d} and "

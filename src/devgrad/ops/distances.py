@@ -88,14 +88,14 @@ def _distances(xp: Any, points: Arrays, p: float) -> Array:
 
 
 @op(outputs=("first", "second"), function=False, method=False)
-def _pulled(xp: Any, x: Array, y: Array, g: Array, result: Array, p: float) -> Any:
-    """What the gradient ``g`` of `_distances` is for both sets, on arrays."""
-    first = xp.zeros((*result.shape[:-1], x.shape[-1]), x.dtype)
-    second = xp.zeros((*result.shape[:-2], *y.shape[-2:]), x.dtype)
-    if result.size:
+def _pulled(xp: Any, x: Array, y: Array, grads: Array, lengths: Array, p: float) -> Any:
+    """What the gradient of `_distances` is for both sets, on arrays."""
+    first = xp.zeros((*lengths.shape[:-1], x.shape[-1]), x.dtype)
+    second = xp.zeros((*lengths.shape[:-2], *y.shape[-2:]), x.dtype)
+    if lengths.size:
         for rows, d in _differences(xp, x, y):
-            part = (slice(None),) * (result.ndim - 2) + (rows,)
-            pull = norm_rule(g[part], d, result[part], d.shape, p, (0,), False)
+            part = (slice(None),) * (lengths.ndim - 2) + (rows,)
+            pull = norm_rule(grads[part], d, lengths[part], d.shape, p, (0,), False)
             first[part] = xp.moveaxis(xp.add.reduce(pull, axis=-1), 0, -1)
             second -= xp.moveaxis(xp.add.reduce(pull, axis=-2), 0, -1)
     return [first, second]
@@ -183,13 +183,13 @@ def _pairs(xp: Any, input: Array, p: float) -> Array:
 
 
 @op(function=False, method=False)
-def _pulled_pairs(xp: Any, input: Array, g: Array, out: Array, p: float) -> Array:
-    """What the gradient ``g`` of `_pairs` is for the points, on arrays."""
+def _pulled_pairs(xp: Any, input: Array, grads: Array, lengths: Array, p: float) -> Array:
+    """What the gradients of `_pairs` are for the points, on arrays."""
     n = input.shape[0]
     above = xp.triu_indices(n, 1)
-    grads, lengths = xp.zeros((n, n), g.dtype), xp.zeros((n, n), out.dtype)
-    grads[above], lengths[above] = g, out
-    first, second = _pulled.forward(xp, input, input, grads, lengths + lengths.T, p)
+    pulls, square = xp.zeros((n, n), grads.dtype), xp.zeros((n, n), lengths.dtype)
+    pulls[above], square[above] = grads, lengths
+    first, second = _pulled.forward(xp, input, input, pulls, square + square.T, p)
     return first + second
 
 

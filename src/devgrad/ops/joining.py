@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._tensor import Tensor, wrap
+from .._tensor import Tensor
+from ..autograd import _api, wrap
 from ..device import array_namespace
 from ._arguments import as_int, as_ints
 from ._layout import as_dim, ints
@@ -122,6 +123,7 @@ def stack(xp: Any, tensors: Arrays, dim: int = 0) -> Array:
 
 
 stack.vjp(tensors=_stack_gradients)
+_api.operations["stack"] = stack.function
 
 
 @composite(method=False, aliases=("row_stack",))

@@ -110,16 +110,16 @@ def _by_loop(
     used = [(y, d) for y, d in zip(results, g, strict=False) if d is not None]
     wanted = [x for x in views if x._edge is not None]
     outputs, gradients = zip(*used, strict=True)
-    found = iter(
-        _api.grad(outputs, wanted, gradients, create_graph=True, allow_unused=True)
-    )
+    found = iter(_api.grad(outputs, wanted, gradients, create_graph=True, allow_unused=True))
     return [None if x._edge is None else next(found) for x in views]
 
 
 # --- simple layers --------------------------------------------------------------------------------
 
 
-def _rnn(xp: Any, tensors: Sequence[Array], sizes: Any, reverse: bool, relu: bool) -> Any:
+@op(outputs=("out", "h"), differentiable=2, function=False, method=False)
+def rnn_layer(xp: Any, tensors: Arrays, sizes: Any, reverse: bool, relu: bool) -> Any:
+    """A simple layer: for x (N, H), h (B, H) and w (H, H), all outputs (N, H) and the last h."""
     x, h, w = tensors
     w, h, out = w.T, h.copy(), xp.empty(x.shape, x.dtype)
     for rows, b in _steps(sizes, reverse):
@@ -143,12 +143,6 @@ def _rnn_gradients(
         part *= dh[:b] + outer[rows]
         dh[:b] = xp.matmul(part, w)
     return [d, dh, xp.matmul(d.T, _before(xp, h0, out, steps))]
-
-
-@op(outputs=("out", "h"), differentiable=2, function=False, method=False)
-def rnn_layer(xp: Any, tensors: Arrays, sizes: Any, reverse: bool, relu: bool) -> Any:
-    """A simple layer: for x (N, H), h (B, H) and w (H, H), all outputs (N, H) and the last h."""
-    return _rnn(xp, tensors, sizes, reverse, relu)
 
 
 rnn_layer.vjp(tensors=_rnn_gradients)

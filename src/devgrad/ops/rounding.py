@@ -54,6 +54,14 @@ def _sign(xp: Any, x: Array) -> Array:
     return xp.sign(x)
 
 
+@op(node="NormalBackward0", function=False, method=False)
+def drawn(xp: Any, sample: Array, first: Array, second: Array | None = None) -> Array:
+    """Random numbers, by the parameters of their distribution: which they depend on, but not in a
+    way that has a derivative. PyTorch records that as a derivative of zero."""
+    return sample
+
+
+drawn.vjp(first=None, second=None)
 sign.vjp(input=lambda g: zeros_like(g))
 
 

@@ -225,7 +225,8 @@ def _logsumexp(xp: Any, input: Array, dims: Any, keepdim: bool) -> Array:
     if not input.size:
         return xp.log(xp.add.reduce(xp.exp(input), axis=dims, keepdims=keepdim))
     if not input.ndim:
-        return input.copy()
+        # (The logarithm of a complex number's exponential has another imaginary part.)
+        return xp.log(xp.exp(input - real)) + real if input.dtype.kind == "c" else input.copy()
     most = real.max(axis=dims, keepdims=True)
     most = xp.where(xp.isfinite(most), most, xp.zeros((), most.dtype))
     sums = xp.log(xp.add.reduce(xp.exp(input - most), axis=dims, keepdims=True)) + most

@@ -21,6 +21,7 @@ from . import (
     padding,
     pixelshuffle,
     pooling,
+    rnn,
     sparse,
     upsampling,
     utils,
@@ -43,6 +44,7 @@ from .normalization import *  # noqa: F403
 from .padding import *  # noqa: F403
 from .pixelshuffle import PixelShuffle, PixelUnshuffle
 from .pooling import *  # noqa: F403
+from .rnn import *  # noqa: F403
 from .sparse import Embedding, EmbeddingBag
 from .upsampling import *  # noqa: F403
 
@@ -51,5 +53,5 @@ __all__ = [
     *container.__all__, *conv.__all__, *distance.__all__, *dropout.__all__, *flatten.__all__,
     *fold.__all__, *instancenorm.__all__, *linear.__all__, *loss.__all__, "Module",
     *normalization.__all__, *padding.__all__, *pixelshuffle.__all__, *pooling.__all__,
-    *sparse.__all__, *upsampling.__all__,
+    *rnn.__all__, *sparse.__all__, *upsampling.__all__,
 ]  # fmt: skip
