@@ -288,9 +288,8 @@ def _grad_of_rows(
         grad(outputs, inputs, row, *options)
         for row in zip(*[g.unbind(0) for g in grad_outputs], strict=True)
     ]
-    return tuple([
-        None if part[0] is None else operations["stack"](list(part)) for part in zip(*rows, strict=True)
-    ])  # fmt: skip
+    stack = operations["stack"]
+    return tuple([None if x[0] is None else stack(list(x)) for x in zip(*rows, strict=True)])
 
 
 # Operations that are needed here, filled in by the layer of operations.

@@ -79,7 +79,8 @@ class Prehook(NamedTuple):
 
     Attributes:
         turn: ``ON_TENSOR``, ``RETAIN`` or ``ON_NODE``.
-        output: the number of the output whose gradient is given; -1 for a tuple of all, given to ``ON_NODE``.
+        output: the number of the output whose gradient is given; -1 for a tuple of all, which
+            ``ON_NODE`` is given.
     """
 
     turn: int

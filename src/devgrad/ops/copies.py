@@ -26,11 +26,11 @@ def _copy_of(name: str, view: Any, method: bool = False) -> None:
     composite(copied, method=method, checked=True)
 
 
-for _view in ("as_strided", "detach", "diagonal", "permute", "select", "split", "squeeze", "t",
+for _view in ("as_strided", "diagonal", "permute", "select", "split", "squeeze", "t",
               "transpose", "unbind", "unsqueeze", "view_as_complex", "view_as_real"):  # fmt: skip
     _copy_of(f"{_view}_copy", FUNCTIONS[""][_view])
-for _view in ("expand", "unfold", "view"):
-    _copy_of(f"{_view}_copy", METHODS[_view])
+for _view in ("detach", "expand", "unfold", "view"):
+    _copy_of(f"{_view}_copy", METHODS.get(_view) or getattr(Tensor, _view))
 _copy_of("narrow_copy", FUNCTIONS[""]["narrow"], method=True)
 _copy_of("split_with_sizes_copy", FUNCTIONS[""]["split_with_sizes"])
 for _view in ("chunk", "split", "split_with_sizes"):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._tensor import Tensor
-from ..autograd import _api, wrap
+from .._tensor import Tensor, wrap
+from ..autograd import _api
 from ..device import array_namespace
 from ._arguments import as_int, as_ints
 from ._layout import as_dim, ints
