@@ -143,3 +143,12 @@ def test_the_table_of_autograd_is_up_to_date() -> None:
     script = ROOT / "docs" / "autograd_table.py"
     done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr or "run `python docs/autograd_table.py`"
+
+
+def test_the_methods_of_later_families_are_all_known() -> None:
+    program = (
+        "import devgrad; before = set(dir(devgrad.Tensor)); devgrad.ops.load_all(); "
+        "print(sorted(set(dir(devgrad.Tensor)) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", "enter them into _LATER in ops/__init__.py"

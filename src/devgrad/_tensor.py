@@ -81,16 +81,7 @@ class View:
         self.version = of._changes[0] if of._changes is not None else 0
 
 
-class _TensorType(type):
-    """The class of the class: ``Tensor.svd``, too, is found when it is first asked for."""
-
-    def __getattr__(cls, name: str) -> Any:
-        if not name.startswith("_") and Tensor._load_all():
-            return getattr(cls, name)
-        raise AttributeError(f"type object '{cls.__name__}' has no attribute '{name}'")
-
-
-class Tensor(metaclass=_TensorType):
+class Tensor:
     """A multi-dimensional array that can remember how it was computed.
 
     A *leaf* was made by the user; what operations compute from leaves that require grad requires
@@ -126,18 +117,12 @@ class Tensor(metaclass=_TensorType):
     _construct: Callable[..., Tensor]
     _current_edge: Callable[[], Edge | None]
     _backward: Callable[..., None]
-    _load_all: Callable[[], bool]
 
     __array_priority__ = 1000  # NumPy's operators leave mixed arithmetic to us
 
-    def __getattr__(self, name: str) -> Any:
-        # A method of a family of operations that is not imported yet.
-        if not name.startswith("_") and Tensor._load_all():
-            return getattr(self, name)
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-
     if TYPE_CHECKING:  # the methods that ops/ attaches
 
+        def __getattr__(self, name: str) -> Any: ...
         def __add__(self, other: Any) -> Tensor: ...
         def __sub__(self, other: Any) -> Tensor: ...
         def __mul__(self, other: Any) -> Tensor: ...

@@ -1,4 +1,4 @@
-"""``devgrad.amp``: mixed precision. Matrices are multiplied in float16, what is delicate in float32.
+"""``devgrad.amp``: mixed precision: products in float16, what is delicate in float32.
 
 >>> import devgrad
 >>> x, W = devgrad.ones(2, 3), devgrad.ones(3, 4, requires_grad=True)

@@ -155,6 +155,7 @@ class autocast:
         state.lower, state.dtypes, state.caching = self._before.pop()
 
     def __call__(self, func: F) -> F:
+        """The function, in a region of its own at each call."""
         if not callable(func):
             raise TypeError(
                 f"autocast()(func) requires a callable, but got {type(func).__name__}. Did you "

@@ -118,7 +118,7 @@ class GradScaler:
         return self._scale, self._growth_tracker
 
     def unscale_(self, optimizer: Any) -> None:
-        """Divide the gradients of an optimizer's parameters by the scale, for instance to clip them.
+        """Divide the gradients of an optimizer's parameters by the scale, as before clipping.
 
         Raises:
             RuntimeError: that has been done, or the step made, since the last `update`.

@@ -8,6 +8,7 @@ yet: there are several hundred operations, and a program that uses a few need no
 from __future__ import annotations
 
 import importlib
+from typing import Any
 
 from .._tensor import Tensor
 from ..device import when_several
@@ -67,8 +68,31 @@ def load_all() -> bool:
     return True
 
 
+# The methods of the families that are imported later; a test checks that none is missing. (A
+# `__getattr__` would find them all, and make Python slower at every attribute of every tensor.)
+_LATER = """
+as_strided_scatter cholesky cholesky_inverse cholesky_solve constant_pad_nd corrcoef cov cross det
+digamma digamma_ dist erfinv erfinv_ frexp gcd gcd_ geqrf hardshrink histogram i0 i0_ igamma igamma_
+igammac igammac_ index_reduce index_reduce_ inner inverse is_conj is_neg is_nonzero istft kron lcm
+lcm_ ldexp ldexp_ lgamma lgamma_ logdet lu lu_solve matrix_exp matrix_power mvlgamma mvlgamma_
+narrow_copy nextafter nextafter_ nonzero_static orgqr ormqr pinverse polygamma polygamma_ prelu qr
+renorm renorm_ resolve_conj resolve_neg slogdet stft sum_to_size svd trace triangular_solve
+unsafe_chunk unsafe_split unsafe_split_with_sizes
+"""
+
+
+def _later(name: str) -> Any:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        load_all()
+        return getattr(self, name)(*args, **kwargs)
+
+    method.__name__ = name
+    return method
+
+
 _attach()
-Tensor._load_all = staticmethod(load_all)
+for _name in _LATER.split():
+    setattr(Tensor, _name, _later(_name))
 
 
 @when_several

@@ -88,7 +88,7 @@ def _parameters(forward: Any) -> list[Parameter]:
 
 
 # PyTorch's names for what a node has saved, where ours differ.
-_SAVED_AS = {"self": "input", "result": "out", "self_sym_sizes": "input_shape"}
+_SAVED_AS = {"input": "self", "out": "result", "input_shape": "self_sym_sizes"}
 
 
 class OpNode(Node):
@@ -100,18 +100,6 @@ class OpNode(Node):
 
     __slots__ = ()
     op: Op
-
-    def __getattr__(self, name: str) -> Any:
-        key = name.removeprefix("_saved_")
-        key = _SAVED_AS.get(key, key)
-        if not name.startswith("_saved_") or key not in self.op.saved_names:
-            raise AttributeError(f"'{self.name()}' object has no attribute '{name}'")
-        return self.saved_values()[key]
-
-    def __dir__(self) -> list[str]:
-        pytorchs = {ours: theirs for theirs, ours in _SAVED_AS.items()}
-        saved = [f"_saved_{pytorchs.get(name, name)}" for name in self.op.saved_names]
-        return [*super().__dir__(), *saved]
 
     def edge_of(self, name: str) -> Edge | None:
         """Where the gradient of the input of this name goes."""
@@ -271,6 +259,10 @@ class Op:
         arrays = {p.name for p in self.parameters if p.kind != "plain"} | set(self.output_names)
         self.saved_arrays = tuple(n for n in self.saved_names if n in arrays)
         self.node_class.releases = bool(self.saved_arrays)  # type: ignore[attr-defined]
+        for name in self.saved_names:
+            value = property(lambda node, name=name: node.saved_values()[name])
+            for title in (name, _SAVED_AS.get(name, name)):
+                setattr(self.node_class, f"_saved_{title}", value)
         return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

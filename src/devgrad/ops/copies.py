@@ -146,6 +146,8 @@ def sum_to_size(input: Tensor, size: Ints) -> Tensor:
     >>> devgrad.ones(2, 3).sum_to_size(1, 3)
     tensor([[2., 2., 2.]])
     """
+    if not size:
+        return input.sum()
     shape = tuple(input.shape)
     lead = len(shape) - len(size)
     if lead < 0 or any(n not in (1, m) for n, m in zip(size, shape[lead:], strict=True)):
@@ -178,6 +180,7 @@ def unravel_index(indices: Tensor, shape: int | Ints) -> tuple[Tensor, ...]:
     sizes = [shape] if isinstance(shape, int) else list(shape)
     if any(n < 0 for n in sizes):
         raise ValueError(f"'shape' cannot have negative values, but got {tuple(sizes)}")
+    indices = indices.long()
     found = []
     step = 1
     for n in reversed(sizes):

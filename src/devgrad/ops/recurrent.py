@@ -133,7 +133,7 @@ def _rnn_gradients(
 ) -> list[Any]:
     if isinstance(out, Tensor):
         return _by_loop("relu" if relu else "tanh", g, tensors, sizes, reverse)
-    x, h0, w = tensors
+    _, h0, w = tensors
     xp = array_namespace(out)
     steps = _steps(sizes, reverse)
     outer, dh = _backward_steps(g, out, h0, xp)
@@ -194,7 +194,7 @@ def lstm_layer(xp: Any, tensors: Arrays, sizes: Any, reverse: bool) -> Any:
 
 def _lstm_slopes(gates: Any, before: Any, tanh: Any) -> Any:
     """What the gradients of the gates are multiples of, in their place; and that of the cell."""
-    i, f, g, o = (gates[:, k] for k in range(4))
+    i, _, g, o = (gates[:, k] for k in range(4))
     slopes = gates * (1 - gates)
     slopes[:, 0] *= g
     slopes[:, 1] *= before
@@ -208,7 +208,7 @@ def _lstm_gradients(
 ) -> list[Any]:
     if isinstance(out, Tensor):
         return _by_loop("lstm", g, tensors, sizes, reverse)
-    x, h0, c0, w, *projection = tensors
+    _, h0, c0, w, *projection = tensors
     xp, steps = array_namespace(out), _steps(sizes, reverse)
     count, width = cells.shape
     outer, dh = _backward_steps(g, out, h0, xp)
@@ -279,7 +279,7 @@ def _gru_gradients(
 ) -> list[Any]:
     if isinstance(out, Tensor):
         return _by_loop("gru", g, tensors, sizes, reverse)
-    x, h0, w, *bias = tensors
+    _, h0, w, *bias = tensors
     xp, steps = array_namespace(out), _steps(sizes, reverse)
     count, width = out.shape
     outer, dh = _backward_steps(g, out, h0, xp)

@@ -26,6 +26,9 @@ def nextafter(xp: Any, input: Array, other: Array) -> Array:
     return xp.nextafter(input, other)
 
 
+nextafter.vjp(input=lambda g: g, other=None)
+
+
 # --- differences ------------------------------------------------------------------------------------
 
 
@@ -111,6 +114,7 @@ def gradient(
             raise RuntimeError(
                 "torch.gradient expected each dimension size to be at least edge_order+1"
             )
+    spacing = 1 if spacing is None else spacing
     steps = spacing if several else [spacing] * len(dims)
     if input._type.dtype.category < 2:
         input = input.to(FUNCTIONS[""]["true_divide"](input, 1).dtype)
@@ -179,12 +183,12 @@ def cumulative_trapezoid(
 
 
 @op(name="histogram_counts", function=False, method=False)
-def _counts(xp: Any, input: Array, weight: Array | None, edges: Any, density: bool) -> Array:
-    """How many points (rows of ``input``), or what weight, fall into each box between the edges."""
-    sizes = tuple([e.size - 1 for e in edges])
+def _counts(xp: Any, input: Array, weight: Array | None, bounds: Any, density: bool) -> Array:
+    """How many points (rows of ``input``), or what weight, fall into each box between the bounds."""
+    sizes = tuple([e.size - 1 for e in bounds])
     place = xp.zeros(len(input), "int64")
     inside = xp.ones(len(input), bool)
-    for k, edge in enumerate(edges):
+    for k, edge in enumerate(bounds):
         x = xp.ascontiguousarray(input[:, k])
         bin_ = xp.searchsorted(edge, x, side="right") - 1
         bin_ = xp.where(x == edge[-1], edge.size - 2, bin_)  # the last has both its edges
@@ -199,7 +203,7 @@ def _counts(xp: Any, input: Array, weight: Array | None, edges: Any, density: bo
     found = found.reshape(sizes)
     if density:
         found = found / found.sum()
-        for k, edge in enumerate(edges):
+        for k, edge in enumerate(bounds):
             widths = edge[1:] - edge[:-1]
             found = found / widths.reshape([-1 if d == k else 1 for d in range(len(sizes))])
     return found

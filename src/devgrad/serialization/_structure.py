@@ -183,8 +183,9 @@ class _Together:
             return [self.decoded(item) for item in told]
         if not isinstance(told, dict):
             return told
-        kind = next(iter(told))
-        content = told[kind]
+        if not told:
+            raise ValueError("an object without a kind")
+        kind, content = next(iter(told.items()))
         if kind == "tensor":
             return self.tensor(**told)
         if kind in _LISTS:

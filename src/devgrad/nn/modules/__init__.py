@@ -23,6 +23,7 @@ from . import (
     pooling,
     rnn,
     sparse,
+    transformer,
     upsampling,
     utils,
 )
@@ -46,6 +47,7 @@ from .pixelshuffle import PixelShuffle, PixelUnshuffle
 from .pooling import *  # noqa: F403
 from .rnn import *  # noqa: F403
 from .sparse import Embedding, EmbeddingBag
+from .transformer import *  # noqa: F403
 from .upsampling import *  # noqa: F403
 
 __all__ = [
@@ -53,5 +55,6 @@ __all__ = [
     *container.__all__, *conv.__all__, *distance.__all__, *dropout.__all__, *flatten.__all__,
     *fold.__all__, *instancenorm.__all__, *linear.__all__, *loss.__all__, "Module",
     *normalization.__all__, *padding.__all__, *pixelshuffle.__all__, *pooling.__all__,
-    *rnn.__all__, *sparse.__all__, *upsampling.__all__,
+    *rnn.__all__, *sparse.__all__, *transformer.__all__,
+    *upsampling.__all__,
 ]  # fmt: skip

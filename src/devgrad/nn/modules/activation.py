@@ -5,18 +5,20 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from ..._creation import full
+from ..._creation import empty, full
 from ..._tensor import Tensor
 from ...device import user_stacklevel
 from .. import functional as F
+from .. import init
 from ..parameter import Parameter
+from .linear import NonDynamicallyQuantizableLinear
 from .module import Module
 
 __all__ = [
     "CELU", "ELU", "GELU", "GLU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
-    "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "RReLU", "ReLU", "ReLU6", "SELU",
-    "SiLU", "Sigmoid", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign",
-    "Tanh", "Tanhshrink", "Threshold",
+    "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "MultiheadAttention", "PReLU",
+    "RReLU", "ReLU", "ReLU6", "SELU", "SiLU", "Sigmoid", "Softmax", "Softmax2d", "Softmin",
+    "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink", "Threshold",
 ]  # fmt: skip
 
 
@@ -430,3 +432,122 @@ class Softmax2d(Module):
                 f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead"
             )
         return F.softmax(input, -3, 5)
+
+
+class MultiheadAttention(Module):
+    """Attention of several heads: for each query each finds the mean of the values whose keys fit.
+
+    Args:
+        embed_dim: the length of queries and results. num_heads: how many heads share it.
+        dropout: with what probability a weight is dropped in training.
+        bias: whether the projections have biases.
+        add_bias_kv: add a key and a value that are learnt. add_zero_attn: and ones of zeros.
+        kdim, vdim: the lengths of keys and values; default ``embed_dim``.
+        batch_first: inputs and outputs are ``(N, L, E)`` instead of ``(L, N, E)``.
+        device, dtype: of the parameters.
+
+    Attributes:
+        in_proj_weight, in_proj_bias: the projections of queries, keys and values, below each other;
+            or ``q_proj_weight``, ``k_proj_weight``, ``v_proj_weight`` where lengths differ.
+        out_proj: the projection of the result.
+
+    Raises:
+        ValueError, AssertionError: the heads cannot share ``embed_dim``.
+
+    >>> import devgrad
+    >>> x = devgrad.randn(5, 2, 8)
+    >>> output, weights = devgrad.nn.MultiheadAttention(8, 4)(x, x, x)
+    >>> output.shape, weights.shape
+    (torch.Size([5, 2, 8]), torch.Size([2, 5, 5]))
+    """
+
+    in_proj_bias: Parameter | None
+    bias_k: Parameter | None
+    bias_v: Parameter | None
+
+    def __init__(
+        self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True,
+        add_bias_kv: bool = False, add_zero_attn: bool = False, kdim: int | None = None,
+        vdim: int | None = None, batch_first: bool = False, device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        if embed_dim <= 0 or num_heads <= 0:
+            raise ValueError(
+                f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and "
+                f"num_heads={num_heads} instead"
+            )
+        super().__init__()
+        self.embed_dim = embed_dim
+        self.kdim = embed_dim if kdim is None else kdim
+        self.vdim = embed_dim if vdim is None else vdim
+        self._qkv_same_embed_dim = self.kdim == self.vdim == embed_dim
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.batch_first = batch_first
+        self.head_dim = embed_dim // num_heads
+        if self.head_dim * num_heads != embed_dim:
+            raise AssertionError("embed_dim must be divisible by num_heads")
+        place = {"device": device, "dtype": dtype}
+        widths = {"q": embed_dim, "k": self.kdim, "v": self.vdim}
+        alike = self._qkv_same_embed_dim
+        joint = Parameter(empty(3 * embed_dim, embed_dim, **place)) if alike else None
+        self.register_parameter("in_proj_weight", joint)
+        for name, width in widths.items():
+            weight = None if alike else Parameter(empty(embed_dim, width, **place))
+            self.register_parameter(f"{name}_proj_weight", weight)
+        shift = Parameter(empty(3 * embed_dim, **place)) if bias else None
+        self.register_parameter("in_proj_bias", shift)
+        self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, **place)
+        for name in ("bias_k", "bias_v"):
+            more = Parameter(empty(1, 1, embed_dim, **place)) if add_bias_kv else None
+            self.register_parameter(name, more)
+        self.add_zero_attn = add_zero_attn
+        self._reset_parameters()
+
+    def _reset_parameters(self) -> None:
+        for name in ("in", "q", "k", "v"):
+            weight = getattr(self, f"{name}_proj_weight")
+            if weight is not None:
+                init.xavier_uniform_(weight)
+        if self.in_proj_bias is not None and self.out_proj.bias is not None:
+            init.zeros_(self.in_proj_bias)
+            init.zeros_(self.out_proj.bias)
+        for more in (self.bias_k, self.bias_v):
+            if more is not None:
+                init.xavier_normal_(more)
+
+    def forward(
+        self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None = None,
+        need_weights: bool = True, attn_mask: Tensor | None = None,
+        average_attn_weights: bool = True, is_causal: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+        """The result, ``(L, N, E)``, and the weights, ``(N, L, S)``, if they are needed.
+
+        Args:
+            query: ``(L, N, E)`` or ``(L, E)``. key, value: ``(S, N, kdim)``, ``(S, N, vdim)`` or
+                without N; all with N first if ``batch_first``.
+            key_padding_mask: ``(N, S)`` or ``(S)``: true where a key is left out, or what is added.
+            need_weights: return the weights too; leave them away where they are not used.
+            attn_mask: ``(L, S)`` or ``(N * heads, L, S)``: likewise, for each query.
+            average_attn_weights: give the mean of the heads' weights, not each head's.
+            is_causal: a hint that ``attn_mask`` is the causal mask.
+
+        Raises:
+            AssertionError, RuntimeError: shapes do not fit.
+        """
+        turned = self.batch_first and query.ndim == 3
+        if turned:  # the same tensor stays the same: one product projects all three
+            same_key, same_value = key is query, value is key
+            query = query.transpose(0, 1)
+            key = query if same_key else key.transpose(0, 1)
+            value = key if same_value else value.transpose(0, 1)
+        output, weights = F.multi_head_attention_forward(
+            query, key, value, self.embed_dim, self.num_heads, self.in_proj_weight,
+            self.in_proj_bias, self.bias_k, self.bias_v, self.add_zero_attn, self.dropout,
+            self.out_proj.weight, self.out_proj.bias, training=self.training,
+            key_padding_mask=key_padding_mask, need_weights=need_weights, attn_mask=attn_mask,
+            use_separate_proj_weight=not self._qkv_same_embed_dim,
+            q_proj_weight=self.q_proj_weight, k_proj_weight=self.k_proj_weight,
+            v_proj_weight=self.v_proj_weight, average_attn_weights=average_attn_weights,
+            is_causal=is_causal,
+        )  # fmt: skip
+        return output.transpose(0, 1) if turned else output, weights

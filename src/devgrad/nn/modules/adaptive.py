@@ -38,8 +38,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         ValueError: the cutoffs are not such.
 
     >>> import devgrad
-    >>> layer = devgrad.nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5, 10])
-    >>> output, loss = layer(devgrad.randn(3, 8), devgrad.tensor([0, 7, 15]))
+    >>> layer = devgrad.nn.AdaptiveLogSoftmaxWithLoss(32, 20, [5, 10])
+    >>> output, loss = layer(devgrad.randn(3, 32), devgrad.tensor([0, 7, 15]))
     >>> output.shape, loss.shape
     (torch.Size([3]), torch.Size([]))
     """
@@ -108,6 +108,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             )
         inner = input.new_zeros(target.shape[0])  # log-probabilities within the clusters
         place = target.clone()  # in the head
+        low: Any
         for i, tail in enumerate(self.tail):
             low, high = self.cutoffs[i], self.cutoffs[i + 1]
             rows = ((target >= low) & (target < high)).nonzero().squeeze(1)
@@ -140,7 +141,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         """The likeliest class of each input, ``(N,)``; without the tails where it is frequent."""
         head = self.head(input)
         output: Tensor = head.argmax(1)
-        rare = output >= self.shortlist_size
+        rare: Any = output >= self.shortlist_size
         if rare.any():
             output[rare] = self._get_full_log_prob(input[rare], head[rare]).argmax(1)
         return output

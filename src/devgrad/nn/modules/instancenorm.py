@@ -107,7 +107,7 @@ class InstanceNorm2d(_InstanceNorm):
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """Instance normalisation of volumes, ``(N, C, D, H, W)`` or ``(C, D, H, W)``. See `InstanceNorm2d`."""
+    """Instance normalisation of volumes, ``(N, C, D, H, W)``. See `InstanceNorm2d`."""
 
     _ndims = (4, 5)
 

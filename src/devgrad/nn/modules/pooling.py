@@ -62,7 +62,7 @@ class _MaxPoolNd(_Pooling):
 
 
 class MaxPool1d(_MaxPoolNd):
-    """The largest element of each window of sequences, ``(N, C, L)`` or ``(C, L)``. See `MaxPool2d`."""
+    """The largest element of each window of sequences, ``(N, C, L)``. See `MaxPool2d`."""
 
     _dims = 1
 
@@ -86,7 +86,7 @@ class MaxPool2d(_MaxPoolNd):
 
 
 class MaxPool3d(_MaxPoolNd):
-    """The largest element of each window of volumes, ``(N, C, D, H, W)`` or ``(C, D, H, W)``. See `MaxPool2d`."""
+    """The largest element of each window of volumes, ``(N, C, D, H, W)``. See `MaxPool2d`."""
 
     _dims = 3
 
@@ -209,7 +209,7 @@ class AvgPool2d(_AvgPoolNd):
 
 
 class AvgPool3d(_AvgPoolNd):
-    """The mean of each window of volumes, ``(N, C, D, H, W)`` or ``(C, D, H, W)``. See `AvgPool2d`."""
+    """The mean of each window of volumes, ``(N, C, D, H, W)``. See `AvgPool2d`."""
 
     _dims = 3
 
@@ -257,7 +257,7 @@ class LPPool2d(_LPPoolNd):
 
 
 class LPPool3d(_LPPoolNd):
-    """The norm of each window of volumes, ``(N, C, D, H, W)`` or ``(C, D, H, W)``. See `LPPool2d`."""
+    """The norm of each window of volumes, ``(N, C, D, H, W)``. See `LPPool2d`."""
 
     _dims = 3
 
@@ -340,7 +340,7 @@ class _AdaptiveMaxPoolNd(_Pooling):
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
-    """The largest elements of sequences, for a result of a size that is given. See `AdaptiveMaxPool2d`."""
+    """The largest elements of sequences; a result of a given size. See `AdaptiveMaxPool2d`."""
 
     _dims = 1
 
@@ -357,7 +357,7 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
-    """The largest elements of volumes, for a result of a size that is given. See `AdaptiveMaxPool2d`."""
+    """The largest elements of volumes; a result of a given size. See `AdaptiveMaxPool2d`."""
 
     _dims = 3
 

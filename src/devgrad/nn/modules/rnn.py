@@ -445,9 +445,7 @@ class RNNCellBase(Module):
         """Input and states with a dimension for the batch; states of zeros if there are none."""
         title = type(self).__name__
         if input.ndim not in (1, 2):
-            raise ValueError(
-                f"{title}: Expected input to be 1D or 2D, got {input.ndim}D instead"
-            )
+            raise ValueError(f"{title}: Expected input to be 1D or 2D, got {input.ndim}D instead")
         for name, state in zip(names, states or (), strict=False):
             if state.ndim not in (1, 2):
                 raise ValueError(

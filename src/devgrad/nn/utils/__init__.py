@@ -16,5 +16,6 @@ from .weight_norm import remove_weight_norm, weight_norm
 __all__ = [
     "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm",
     "parameters_to_vector", "parametrizations", "parametrize", "remove_spectral_norm",
-    "remove_weight_norm", "rnn", "spectral_norm", "stateless", "vector_to_parameters", "weight_norm",
+    "remove_weight_norm", "rnn", "spectral_norm", "stateless", "vector_to_parameters",
+    "weight_norm",
 ]  # fmt: skip
