@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import bench.workloads  # noqa: F401  (registers the workloads)
-from bench import bars, report
+from bench import bars, publish, report
 from bench.client import set_threads, source_paths
 from bench.compare_devices import compare, to_text
 from bench.machine import describe_python
@@ -48,6 +48,12 @@ def parser() -> argparse.ArgumentParser:
     add("--json", type=Path, metavar="FILE", help="write everything, raw samples too, to FILE")
     add("--markdown", action="store_true", help="print the table as Markdown")
     add("--check", action="store_true", help="fail when a bar is missed")
+    add(
+        "--publish",
+        type=Path,
+        metavar="FOLDER",
+        help="write FOLDER/benchmarks.md: the table, the bars and plots of time against size",
+    )
     add(
         "--bars",
         type=Path,
@@ -105,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workloads = select(named)
         bounds = bars.load_bars(options.bars) if options.check else None
         if options.show:
-            return show(read_results(options.show), options.markdown, bounds)
+            return show(read_results(options.show), options, bounds)
     except (KeyError, bars.BarsError, report.SchemaError) as error:
         parse.error(error.args[0])
     if options.compare_devices:
@@ -163,12 +169,17 @@ def measure(
     data = report.to_data(done, arguments)
     if options.json:
         options.json.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    return show(data, options.markdown, bounds)
+    return show(data, options, bounds)
 
 
-def show(data: report.Data, markdown: bool, bounds: Sequence[bars.Bar] | None) -> int:
+def show(
+    data: report.Data, options: argparse.Namespace, bounds: Sequence[bars.Bar] | None
+) -> int:
     """Print a run, and how it stands to the bars if there are any; the exit code."""
-    print(report.to_markdown(data) if markdown else report.to_text(data), end="")
+    if options.publish:
+        page = publish.publish(data, bars.check(data, bars.load_bars(options.bars)), options.publish)
+        print(f"written: {page}", file=sys.stderr)
+    print(report.to_markdown(data) if options.markdown else report.to_text(data), end="")
     code = FAILED if went_wrong(data) else 0
     if bounds is None:
         return code

@@ -22,6 +22,7 @@ DEVICES = ("cpu", "stand-in", "cuda")
 
 # Modules whose tests have no device to choose, each with the reason.
 HOST_ONLY = {
+    "test_allocator": "the memory of the CPU; it starts processes",
     "test_bad_input": "PyTorch's messages name the CPU",
     "test_bench": "the benchmark's own machinery; it starts processes",
     "test_cuda_stand_in": "about the stand-in itself; it installs and removes it",

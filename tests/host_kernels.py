@@ -1,8 +1,10 @@
 """Runs CUDA kernels on the host: their source compiled as C++, with one thread in one block.
 
-`RawModule` is called as CuPy's is. It shows what a kernel computes, not that a GPU agrees:
-launches, races and the GPU's arithmetic are not part of it. Without a compiler (g++ or clang++) the
-kernels of random numbers are replaced by what they are tested against, their form in NumPy.
+`RawModule` is called as CuPy's is. It shows what a kernel computes, not that a GPU agrees: the GPU's
+arithmetic is not part of it. With ``threads=True`` a launch has its blocks, one after the other,
+and the threads of a block as threads of the host, which meet at ``__syncthreads``: what they do
+together is shown then, slowly. Without a compiler (g++ or clang++) the kernels of random numbers are
+replaced by what they are tested against, their form in NumPy; there are no others.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +23,47 @@ import numpy
 
 COMPILER = shutil.which("g++") or shutil.which("clang++")
 
-# What nvcc knows and C++ does not. A kernel must work for any number of threads: here it has one.
+# What nvcc knows and C++ does not.
 _SHIM = """
 #include <cmath>
-using std::floor;
-using std::sqrt;
+#include <mutex>
+using std::erfc; using std::exp; using std::floor; using std::log; using std::sqrt; using std::tanh;
 struct Dim3 { unsigned x, y, z; };
-static const Dim3 blockIdx = {0, 0, 0}, threadIdx = {0, 0, 0}, blockDim = {1, 1, 1},
-                  gridDim = {1, 1, 1};
 #define __device__
 #define __global__
+#define __shared__ static
+template <typename T> T atomicAdd(T* place, T value) {
+    static std::mutex turn;
+    std::lock_guard<std::mutex> held(turn);
+    T before = *place;
+    *place = before + value;
+    return before;
+}
+"""
+
+# A kernel must work for any number of threads: here it has one.
+_ALONE = """
+static const Dim3 blockIdx = {0, 0, 0}, threadIdx = {0, 0, 0}, blockDim = {1, 1, 1},
+                  gridDim = {1, 1, 1};
+inline void __syncthreads() {}
+"""
+
+_TOGETHER = """
+#include <pthread.h>
+static thread_local Dim3 blockIdx, threadIdx;
+static Dim3 blockDim, gridDim;
+static pthread_barrier_t barrier;
+inline void __syncthreads() { pthread_barrier_wait(&barrier); }
+extern "C" void host_launch(unsigned gx, unsigned gy, unsigned bx, unsigned by) {
+    gridDim = {gx, gy, 1};
+    blockDim = {bx, by, 1};
+    pthread_barrier_init(&barrier, 0, bx * by);
+}
+extern "C" void host_thread(unsigned gx, unsigned gy, unsigned tx, unsigned ty) {
+    blockIdx = {gx, gy, 0};
+    threadIdx = {tx, ty, 0};
+}
+extern "C" void host_done() { pthread_barrier_destroy(&barrier); }
 """
 
 _TYPES: dict[type, Any] = {
@@ -42,12 +76,16 @@ _TYPES: dict[type, Any] = {
 class RawModule:
     """`cupy.RawModule` on the host, as far as our own kernels need it."""
 
-    def __init__(self, code: str, *, options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, code: str, *, options: tuple[str, ...] = (), threads: bool = False
+    ) -> None:
+        self.threads = threads
+        shim = _SHIM + (_TOGETHER if threads else _ALONE)
         # No fused multiply-add, as with --fmad=false.
         fused = "off" if "--fmad=false" in options else "fast"
         self.library = (
             None if COMPILER is None
-            else _library(_SHIM + code, ("-std=c++17", f"-ffp-contract={fused}"))
+            else _library(shim + code, ("-std=c++17", f"-ffp-contract={fused}", "-pthread"))
         )  # fmt: skip
 
     def get_function(self, name: str) -> Any:
@@ -60,9 +98,35 @@ class RawModule:
             assert all(n > 0 for n in (*grid, *block)), "CUDA refuses an empty launch"
             assert len(grid) <= 3
             assert 0 < numpy.prod(block) <= 1024
-            function(*map(_argument, args))
+            values = [_argument(value) for value in args]
+            if self.threads:
+                _together(self.library, function, (*grid, 1)[:2], (*block, 1)[:2], values)
+            else:
+                function(*values)
 
         return launch
+
+
+def _together(
+    library: Any, function: Any, grid: tuple[int, ...], block: tuple[int, ...], values: Any
+) -> None:
+    """A launch with all its threads; its blocks come one after the other."""
+    library.host_launch(*grid, *block)
+
+    def run(x: int, y: int) -> None:
+        for block_y in range(grid[1]):
+            for block_x in range(grid[0]):
+                library.host_thread(block_x, block_y, x, y)
+                function(*values)
+
+    threads = [
+        threading.Thread(target=run, args=(x, y)) for x in range(block[0]) for y in range(block[1])
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    library.host_done()
 
 
 def _fill(name: str, grid: Any, block: Any, args: tuple[Any, ...]) -> None:

@@ -7,8 +7,8 @@
 
 PyTorch keeps its operations in a table with sample inputs (``op_db``). Each entry is run in both
 libraries on the same inputs, which no one here chose: values, shapes and dtypes of the results in
-every dtype that PyTorch supports and devgrad has, first-order gradients in float64 (and complex128),
-second-order gradients where PyTorch has them, the method and the in-place form.
+every dtype that PyTorch supports and devgrad has, first-order gradients in float64 (and
+complex128), second-order gradients where PyTorch has them, the method and the in-place form.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def meaningful() -> list[Any]:
 
 
 def lookup(name: str) -> Any:
-    """devgrad's function of this name, or the method where there is no function; None if neither."""
+    """devgrad's function of this name, or the method if there is no function; None if neither."""
     found: Any = devgrad
     for part in name.split("."):
         found = getattr(found, part, None)
@@ -77,10 +77,14 @@ MADE_WITH = ("linalg.lstsq:grad_oriented", "linalg.pinv:singular", "svd_lowrank"
 # Entries whose places are any of several where values are equal: PyTorch promises no order (but of
 # a stable sort), so what lies at the places is compared.
 UNORDERED = ("sort", "argsort", "msort", "topk", "kthvalue", "mode")
-# Entries whose float64 results PyTorch itself gets right to seven digits only (held against mpmath).
+# Entries whose float64 results PyTorch gets right to seven digits only (held against mpmath).
 ROUGH = {"special.bessel_j0": 1e-6, "special.bessel_y1": 1e-6}
 
 
+# Entries of which PyTorch's own gradient is wrong (of as_strided_scatter it is that of other
+# places; of istft with a short complex window it is missing): ours are held against difference
+# quotients.
+QUOTIENTS = ("as_strided_scatter", "istft")
 # Entries whose input is a triangle: PyTorch's own tests look at no gradient of the other one.
 TRIANGULAR = ("cholesky_inverse", "cholesky_solve")
 
@@ -328,6 +332,29 @@ def gradients(entry: Any, results: list[Any], ours: list[Any], leaves: list[Any]
     )
 
 
+def by_quotients(function: Any, x: Any, args: Any, kwargs: Any) -> bool:
+    """Whether the gradients of a sample agree with difference quotients."""
+    slots: list[Any] = []
+
+    def leaf(y: Any) -> Any:
+        if isinstance(y, devgrad.Tensor) and y.requires_grad:
+            slots.append(y.detach().requires_grad_())
+            return len(slots) - 1, slots
+        return y
+
+    marked = [leaf(x), [leaf(y) for y in args], {k: leaf(v) for k, v in kwargs.items()}]
+
+    def call(*leaves: Any) -> Any:
+        def taken(y: Any) -> Any:
+            return leaves[y[0]] if isinstance(y, tuple) and y[1:] == (slots,) else y
+
+        return function(
+            taken(marked[0]), *map(taken, marked[1]), **{k: taken(v) for k, v in marked[2].items()}
+        )
+
+    return bool(devgrad.autograd.gradcheck(call, tuple(slots), raise_exception=False))
+
+
 def check(entry: Any, limit: int) -> Report:
     """Run one entry of the table; at most ``limit`` samples of each dtype."""
     report = Report(title(entry))
@@ -396,6 +423,8 @@ def one(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 fault = gradients(entry, theirs_flat, ours_flat, leaves)
+                if fault and entry.name in QUOTIENTS and by_quotients(function, x, args, kwargs):
+                    fault = None
             if fault:
                 return fault
         if method is not None and isinstance(x, devgrad.Tensor):

@@ -231,14 +231,16 @@ def test_functions_of_ones_own(device: str) -> None:
 
 
 CALLS = """
-    x.mm(x)|x.matmul(x)|x @ x|T.addmm(x, x, x)|T.addmv(x, x[0], x[0])|T.mv(x, x[0])
+    x.mm(x)|x.matmul(x)|x @ x|T.addmm(x, x, x)|T.addmv(x[0], x, x[0])|T.mv(x, x[0])
     T.bmm(x[None], x[None])|T.baddbmm(x[None], x[None], x[None])|T.einsum('ij,jk->ik', x, x)
     F.linear(x, x)|F.conv1d(x[None], x[:, :, None])|F.conv2d(x[None, None], x[None, None])
     F.conv_transpose1d(x[None], x[:, :, None])|F.scaled_dot_product_attention(x, x, x)
-    F.prelu(x, x[0])|T.linalg.multi_dot([x, x, x])|T.chain_matmul(x, x)|T.addbmm(x, x[None], x[None])
-    F.mse_loss(x, x)|F.l1_loss(x, x)|F.smooth_l1_loss(x, x)|F.huber_loss(x, x)|F.kl_div(x, x)
-    F.binary_cross_entropy_with_logits(x, x)|F.binary_cross_entropy(x, x)|F.poisson_nll_loss(x, x)
-    F.nll_loss(x, i)|F.cross_entropy(x, i)|F.margin_ranking_loss(x, x, x)|F.soft_margin_loss(x, x)
+    F.prelu(x, x[0])|T.addbmm(x, x[None], x[None])|T.linalg.multi_dot([x, x])
+    F.mse_loss(x, x)|F.l1_loss(x, x)|F.smooth_l1_loss(x, x)|F.huber_loss(x, x)
+    F.kl_div(x, x, reduction='sum')
+    F.binary_cross_entropy_with_logits(x, x)|F.binary_cross_entropy(x, x)
+    F.poisson_nll_loss(x, x)|F.nll_loss(x, i)|F.cross_entropy(x, i)|F.margin_ranking_loss(x, x, x)
+    F.soft_margin_loss(x, x)
     F.multi_margin_loss(x, i)|F.hinge_embedding_loss(x, x)|F.triplet_margin_loss(x, x, x)
     F.cosine_embedding_loss(x, x, x[0])|T.cdist(x, x)|x.prod()|x.prod(0)|x.trace()|x.quantile(0.5)
     x.sum()|x.sum(0)|x.exp()|x.log()|x.softmax(0)|F.log_softmax(x, 0)|F.layer_norm(x, (3,))|x.norm()

@@ -140,6 +140,10 @@ def test_every_workload_is_named_once_and_described() -> None:
     assert all(row.family.about.endswith(".") for row in rows)
     asked = {"regression", "small_ops_chain", "deep_chain", "import_time", "elementwise/100"}
     asked |= {"elementwise/10k", "elementwise/1M", "matmul/64", "matmul/512", "deep_memory"}
+    asked |= {"elementwise/10M", "fan_out", "wide", "mlp/sgd", "mlp/adam", "cnn", "gpt_block/sdpa"}
+    asked |= {"lstm", "lstm_loop", "softmax/4096x1024", "layer_norm/4096x1024", "matmul/2048"}
+    asked |= {"logsumexp/4096x1024", "embedding/1M", "fancy_index/1M", "gather/1M", "index_add/1M"}
+    asked |= {"hessian_vector_product", "hessian", "data_loading", "installed_size"}
     assert asked <= {row.name for row in rows}
 
 
@@ -152,7 +156,8 @@ def test_every_version_takes_the_workloads_arguments(row: Any, quick: bool) -> N
 
 
 def test_select_takes_families_and_rows_once_and_suggests() -> None:
-    assert [row.name for row in select(["matmul/512", "matmul"])] == ["matmul/512", "matmul/64"]
+    names = [row.name for row in select(["matmul/512", "matmul"])]
+    assert names == ["matmul/512", "matmul/64", "matmul/1024", "matmul/2048"]
     assert select([]) == all_workloads()
     with pytest.raises(KeyError, match="no workload called 'regresion'; did you mean regression"):
         select(["regresion"])
@@ -526,10 +531,15 @@ def test_a_bar_is_for_its_device_threads_and_workload(change: dict[str, Any]) ->
 
 
 def test_the_bars_of_the_project_are_sound() -> None:
-    held = {(bar.workload, bar.metric): bar.ratio or bar.at_most for bar in bars.load_bars()}
-    assert held["regression", "time"] == 0.5
-    assert held["small_ops_chain", "time"] == 0.75
-    assert held["import_time", "over_numpy"] == 60.0
+    held = {
+        (bar.workload, bar.metric, bar.threads): bar.ratio or bar.at_most
+        for bar in bars.load_bars()
+    }
+    assert len(held) == len(bars.load_bars())
+    assert held["regression", "time", 1] == 0.4
+    assert held["small_ops_chain", "time", 1] == 0.55
+    assert held["softmax/4096x1024", "time", 2] == 1.6
+    assert held["import_time", "over_numpy", 1] == 60.0
 
 
 @pytest.mark.parametrize(
@@ -620,3 +630,35 @@ def test_a_fallback_is_told() -> None:
     assert run.returncode == 0, run.stderr
     assert "device    cuda; devgrad ran on the CPU" in run.stdout
     assert "devgrad warns: " in run.stdout
+
+
+# -- the page for the documentation
+
+
+def test_the_page_has_the_table_the_plots_and_the_bars(
+    tmp_path: Path, quick_run: tuple[str, dict[str, Any], Path]
+) -> None:
+    run = bench("elementwise/100", "elementwise/1k", "matmul/64", "--quick", "--against", "hand",
+                "--publish", str(tmp_path))  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+    page = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
+    assert "| elementwise/1k | step |" in page
+    assert "## Bars" not in page  # none is for these
+    assert (tmp_path / publish.PICTURE).exists() == (f"]({publish.PICTURE})" in page)
+
+    again = bench("--show", str(quick_run[2]), "--publish", str(tmp_path))
+    assert again.returncode == 0, again.stderr
+    page = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
+    assert "MISSED  regression, devgrad/torch: not measured" in page
+    assert "![" not in page  # one size is no line
+
+
+def test_a_curve_is_a_family_in_several_sizes() -> None:
+    def row(name: str, size: int | None, time: float | None) -> dict[str, Any]:
+        arguments = {} if size is None else {"size": size}
+        medians = {"devgrad": None if time is None else {"median": time}}
+        return {"workload": name, "metric": "time", "arguments": arguments, "medians": medians}
+
+    rows = [row("a/1k", 1000, 2.0), row("a/100", 100, 1.0), row("a/10k", 10_000, None),
+            row("b/1", 1, 1.0), row("c", 5, 1.0), row("d/x", None, 1.0)]  # fmt: skip
+    assert publish.curves({"results": rows}) == {"a": {"devgrad": [(100, 1.0), (1000, 2.0)]}}

@@ -25,6 +25,11 @@ from devgrad.device import _kernels
 ARCHITECTURES = (75, 80, 90)
 
 
+# They give NumPy's numbers bit for bit; CUDA's exp, log and tanh, which the others call, have fused
+# multiply-adds inside.
+EXACT = ("optimizers", "random_fill", "scatter")
+
+
 def _find_nvcc() -> str | None:
     found = sorted(glob.glob("/usr/local/cuda*/bin/nvcc"))
     return shutil.which("nvcc") or (found[-1] if found else None)
@@ -56,8 +61,9 @@ def test_every_source_is_registered() -> None:
         assert functions
         assert len(set(functions)) == len(functions)
         # None was missed: each definition in the text is one of the names found.
-        text = re.sub(r"#define FILL2.*?(?<!\\)\n", "", _kernels.source(name), flags=re.DOTALL)
+        text = re.sub(r"#define .*?(?<!\\)\n", "", _kernels.source(name), flags=re.DOTALL)
         defined = text.count('extern "C" __global__') + len(re.findall(r"^FILL2\(", text, re.M))
+        defined += 2 * len(re.findall(r"^FLOATS\(", text, re.M))
         assert defined == len(functions)
         assert "#include" not in _kernels.source(name)
 
@@ -91,7 +97,8 @@ def test_nvrtc_compiles(name: str, architecture: int) -> None:
     text = ptx.value.decode()
     for function in _kernels.functions(name):
         assert f".entry {function}(" in text
-    assert not re.search(r"\bfma\.rn", text), "a fused multiply-add would change the numbers"
+    if name in EXACT:
+        assert not re.search(r"\bfma\.rn", text), "a fused multiply-add would change the numbers"
     nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
 
 

@@ -73,6 +73,7 @@ FILLS = [
     ("exponential", "float32", (1.5, 2.0**-25)), ("exponential", "float64", (1.5, 2.0**-54)),
     ("cauchy", "float32", (0.5, 2.0)), ("cauchy", "float64", (0.5, 2.0)),
     ("bernoulli", "bool", (1 << 30,)), ("bernoulli", "bool", (1 << 32,)),
+    ("kept", "float32", (0.9, 1 / 0.9)), ("kept", "float64", (0.25, 4.0)),
     ("integers", "int64", (10, 3)), ("integers", "int64", (0, 0)),
     ("integers", "int64", (16, 2**64 - 5)), ("integers", "int64", (2**63 + 9, 2**63)),
 ]  # fmt: skip

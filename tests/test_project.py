@@ -152,3 +152,9 @@ def test_the_methods_of_later_families_are_all_known() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", "enter them into _LATER in ops/__init__.py"
+
+
+def test_the_table_of_operations_is_up_to_date() -> None:
+    script = ROOT / "docs" / "operations_table.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr or "run `python docs/operations_table.py`"

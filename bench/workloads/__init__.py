@@ -5,5 +5,8 @@ from __future__ import annotations
 import importlib
 
 # in the order of the table
-for _family in ("regression", "chains", "elementwise", "matmul", "images", "memory", "imports"):
+for _family in (
+    "regression", "chains", "graphs", "elementwise", "matmul", "rows", "tables", "images",
+    "networks", "memory", "imports",
+):  # fmt: skip
     importlib.import_module(f"{__name__}.{_family}")

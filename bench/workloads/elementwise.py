@@ -1,4 +1,4 @@
-"""A short elementwise expression over arrays of growing size."""
+"""Elementwise operations over arrays of growing size."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ from typing import Any
 
 from bench.registry import Case, workload
 
-SIZES = {"100": {"size": 100}, "10k": {"size": 10_000}, "1M": {"size": 1_000_000}}
+SIZES = {
+    "100": {"size": 100},
+    "1k": {"size": 1_000},
+    "10k": {"size": 10_000},
+    "100k": {"size": 100_000},
+    "1M": {"size": 1_000_000},
+    "10M": {"size": 10_000_000},
+}
 
 
-@workload("elementwise", per="step", cases=SIZES)
+@workload("elementwise", per="step", cases=SIZES, quick={"size": 100})
 def elementwise(lib: Any, device: Any, *, size: int) -> Case:
     """(sigmoid(2x + 1) * tanh(x)).sum(), forward and backward."""
     x = lib.linspace(-2.0, 2.0, size, device=device, requires_grad=True)
@@ -51,3 +58,54 @@ def elementwise_hand(xp: Any, *, size: int) -> Case:
         result.update({"out": out, "x.grad": g})
 
     return Case(step, result=lambda: result)
+
+
+@workload("elementwise_chain", per="op", cases=SIZES, quick={"size": 100}, rtol=1e-3)
+def elementwise_chain(lib: Any, device: Any, *, size: int) -> Case:
+    """20 additions and products in turn (6 over 10M elements), forward and backward."""
+    x = lib.linspace(-1.0, 1.0, size, device=device, requires_grad=True)
+    factor = lib.linspace(0.8, 0.9, size, device=device)
+    ops = ops_in_chain(size)
+    out = None
+
+    def step() -> None:
+        nonlocal out
+        x.grad = None
+        h = x
+        for _ in range(ops // 2):
+            h = h + x
+            h = h * factor
+        out = h.sum()
+        out.backward()
+
+    return Case(step, count=ops, result=lambda: {"x.grad": x.grad})
+
+
+def ops_in_chain(size: int) -> int:
+    """Fewer where each result takes 40 MB."""
+    return 6 if size > 1_000_000 else 20
+
+
+@elementwise_chain.hand
+def elementwise_chain_hand(xp: Any, *, size: int) -> Case:
+    """The derivative needs only the factor: one running product, and its sum."""
+    x = xp.linspace(-1.0, 1.0, size, dtype=xp.float32)
+    factor = xp.linspace(0.8, 0.9, size, dtype=xp.float32)
+    ops = ops_in_chain(size)
+    result: dict[str, Any] = {}
+
+    def step() -> None:
+        h = x
+        for _ in range(ops // 2):
+            h = h + x
+            h *= factor
+        h.sum()
+        g = xp.ones(size, xp.float32)
+        total = xp.zeros(size, xp.float32)
+        for _ in range(ops // 2):
+            g *= factor
+            total += g
+        total += g
+        result["x.grad"] = total
+
+    return Case(step, count=ops, result=lambda: result)

@@ -6,10 +6,10 @@ from typing import Any
 
 from bench.registry import Case, workload
 
-SIZES = {"64": {"size": 64}, "512": {"size": 512}}
+SIZES = {name: {"size": int(name)} for name in ("64", "512", "1024", "2048")}
 
 
-@workload("matmul", per="step", cases=SIZES)
+@workload("matmul", per="step", cases=SIZES, quick={"size": 64})
 def matmul(lib: Any, device: Any, *, size: int) -> Case:
     """(a @ b).sum() with both gradients, float32."""
     a = lib.linspace(-1.0, 3.0, size * size, device=device).reshape(size, size).requires_grad_()

@@ -41,14 +41,21 @@ from .device import DTYPES as _DTYPES
 from .device import Device as device
 from .device import DType as dtype
 from .device import OutOfMemoryError as OutOfMemoryError
+from .device import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
 from .device import get_default_device as get_default_device
 from .device import get_default_dtype as get_default_dtype
+from .device import get_deterministic_debug_mode as get_deterministic_debug_mode
 from .device import get_num_threads as get_num_threads
+from .device import (
+    is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
+)
 from .device import promote_types as promote_types
 from .device import set_default_device as set_default_device
 from .device import set_default_dtype as set_default_dtype
+from .device import set_deterministic_debug_mode as set_deterministic_debug_mode
 from .device import set_device_fallback as set_device_fallback
 from .device import set_num_threads as set_num_threads
+from .device import use_deterministic_algorithms as use_deterministic_algorithms
 from .ops._memory_format import FORMATS as _FORMATS
 from .ops._memory_format import MemoryFormat as memory_format
 

@@ -27,8 +27,8 @@ from .ops._memory_format import MemoryFormat, laid_out
 from .ops._op import AnyDevice, Ints, Number
 
 __all__ = [
-    "arange", "empty", "empty_like", "empty_strided", "eye", "full", "full_like", "linspace",
-    "logspace", "ones", "ones_like", "range", "zeros", "zeros_like",
+    "arange", "empty", "empty_like", "empty_permuted", "empty_strided", "eye", "full", "full_like",
+    "linspace", "logspace", "ones", "ones_like", "range", "zeros", "zeros_like",
 ]  # fmt: skip
 
 # --- what all creation has in common ---------------------------------------------------------
@@ -262,6 +262,34 @@ def empty_strided(
     extent = 0 if 0 in shape else 1 + sum([(n - 1) * s for n, s in zip(shape, steps, strict=True)])
     array = kind.xp.strided(fill(kind, (extent,), "empty"), shape, steps, 0)
     return finished(array, kind, requires_grad)
+
+
+@explained
+def empty_permuted(
+    size: Ints, physical_layout: Ints, *, dtype: DType | None = None, layout: Any = None,
+    device: AnyDevice = None, requires_grad: bool | None = False, pin_memory: bool | None = False,
+) -> Tensor:  # fmt: skip
+    """An unfilled tensor without gaps, its dimensions in this order in memory.
+
+    Raises:
+        RuntimeError: ``physical_layout`` does not name each dimension once.
+    """
+    shape = one_size(size, "empty_permuted")
+    order = as_ints("physical_layout", physical_layout, "empty_permuted")
+    if len(order) != len(shape):
+        raise RuntimeError(
+            f"Number of dimensions in size does not match the length of the physical_layout; i.e. "
+            f"len(size) = {len(shape)} is not equal to len(physical_layout) = {len(order)}"
+        )
+    if set(order) != set(dict(enumerate(order))):
+        raise RuntimeError(f"physical_layout names each dimension once, not {list(order)}")
+    steps, step = [0] * len(shape), 1
+    for d in reversed(order):
+        steps[d] = step
+        step *= max(shape[d], 1)
+    return empty_strided(
+        shape, steps, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad
+    )
 
 
 # --- numbers in order ------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""``devgrad.fft``: discrete Fourier transforms. The operations are declared in ``ops/fourier.py``."""
+"""``devgrad.fft``: discrete Fourier transforms. The operations are declared in ``ops/``."""
 
 from __future__ import annotations
 

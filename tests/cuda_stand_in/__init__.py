@@ -17,9 +17,12 @@ devgrad's own room for CuPy, ``device/_cupy.py``, runs on it unchanged: it impor
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import types
 from typing import Any
+
+import host_kernels
 
 from ._array import ndarray
 from ._functions import everything
@@ -71,6 +74,8 @@ def install() -> None:
     global _hidden
     if _hidden is not None:
         raise RuntimeError("the stand-in is installed already")
+    if host_kernels.COMPILER is None:  # no kernels then, but of random numbers
+        os.environ.setdefault("DEVGRAD_CUDA_KERNELS", "0")
     _hidden = _put_away()
     sys.modules.update(modules())
     room: Any = importlib.import_module("devgrad.device._cupy")

@@ -16,7 +16,8 @@ from .. import ops
 from .._tensor import Tensor
 from ..autograd._modes import mode
 from ..device import DTYPES, DType
-from ..ops._op import FUNCTIONS, METHODS
+from ..ops._arguments import _write_first
+from ..ops._op import FUNCTIONS, METHODS, _compile_first
 
 __all__ = ["State", "put_in", "state"]
 
@@ -43,6 +44,7 @@ class State(threading.local):
 state = State()
 _lock = threading.Lock()
 _done: list[bool] = []
+_FILE = "<devgrad autocast>"
 
 # Its frames count as devgrad's own, not as the user's line.
 _DOOR = """
@@ -62,6 +64,9 @@ def put_in() -> None:
         from ._lists import POLICIES
 
         for name, policy in POLICIES.items():
+            changed = METHODS.get(f"{name}_")  # the in-place form keeps its tensor's dtype
+            if isinstance(changed, FunctionType):
+                _hang(changed, {"cpu": "as it is", "cuda": "as it is"})
             space, _, last = name.rpartition(".")
             spaces = (space,) if space else ("", "nn.functional", "special")
             functions = [FUNCTIONS.get(s, {}).get(last) for s in spaces]
@@ -77,15 +82,16 @@ def put_in() -> None:
 def _written(twin: str, name: str, scope: dict[str, Any]) -> Any:
     made: dict[str, Any] = {}
     scope |= {"autocast_state": state, "autocast_call": _call}
-    exec(compile(_DOOR.format(twin=twin), "<devgrad autocast>", "exec"), scope, made)
+    exec(compile(_DOOR.format(twin=twin), _FILE, "exec"), scope, made)
     made["door"].__code__ = made["door"].__code__.replace(co_name=name)
     return made["door"]
 
 
 def _hang(function: Any, policy: dict[str, str]) -> None:
     """Put a door before a function; one with a closure is no public function itself."""
-    if function.__closure__:
+    if function.__closure__ or function.__code__.co_filename == _FILE:  # or has one already
         return
+    _write(function)
     twin = FunctionType(function.__code__, function.__globals__, function.__name__,
                         function.__defaults__)  # fmt: skip
     twin.__kwdefaults__ = function.__kwdefaults__
@@ -95,6 +101,17 @@ def _hang(function: Any, policy: dict[str, str]) -> None:
     function.__code__ = _written(name, function.__name__, function.__globals__).__code__
     function.__defaults__ = function.__kwdefaults__ = None
     function.__dict__.setdefault("__wrapped__", twin)  # for its signature
+
+
+def _write(function: Any) -> None:
+    """Have a function written that would be written when it is first called."""
+    scope = function.__globals__
+    if function.__code__ is _compile_first.__code__:
+        from ..ops._compile import build
+
+        build(scope["op"], function.__kwdefaults__["_face"])
+    elif function.__code__ is _write_first.__code__:
+        scope["write"](scope["public"], scope["function"], scope["takes_out"], scope["exempt"])
 
 
 def _beside(method: Any, policy: dict[str, str]) -> Any:
@@ -111,17 +128,19 @@ def _call(policy: dict[str, str], function: Any, args: Any, kwargs: Any) -> Any:
     lower = state.lower
     place = next((d for x in (*args, *kwargs.values()) for d in _places(x) if d in lower), None)
     how = policy.get(place) if place is not None else None
-    if place is None or how is None or kwargs.get("out") is not None:
+    if place is None or how is None:
         return function(*args, **kwargs)
     if how == "banned":
         _refuse(function.__name__)
-    if how == "widest":
-        wide = any(_is_float32(x, place) for x in (*args, *kwargs.values()))
-        dtype = DTYPES["float32"] if wide else lower[place]
-    else:
-        dtype = lower[place] if how == "lower" else DTYPES["float32"]
-    args = [_cast(x, place, dtype) for x in args]
-    kwargs = {name: _cast(x, place, dtype) for name, x in kwargs.items()}
+    if how != "as it is" and kwargs.get("out") is None:
+        dtype = DTYPES["float32"]
+        everything = (*args, *kwargs.values())
+        if how == "lower" or (
+            how == "widest" and not any(_is_float32(x, place) for x in everything)
+        ):
+            dtype = lower[place]
+        args = [_cast(x, place, dtype) for x in args]
+        kwargs = {name: _cast(x, place, dtype) for name, x in kwargs.items()}
     state.lower = {}  # what the function calls in turn is its own business
     try:
         return function(*args, **kwargs)

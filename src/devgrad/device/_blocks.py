@@ -17,6 +17,7 @@ import numpy
 __all__ = ["exp_shift", "in_blocks", "row_blocks", "sum_of_products", "sums"]
 
 _BLOCK = 32768  # elements: a few intermediate results fit into the second-level cache
+_ROWS = 65536  # elements in blocks of rows, which are worked on in place: fewer calls
 
 
 def in_blocks(function: Callable[..., Any], first: Any, *others: Any) -> Any:
@@ -42,10 +43,10 @@ def in_blocks(function: Callable[..., Any], first: Any, *others: Any) -> Any:
 def row_blocks(shape: tuple[int, ...]) -> Sequence[slice]:
     """Slices of the first dimension with about a block of elements each."""
     size = math.prod(shape)
-    if size <= _BLOCK:
+    if size <= _ROWS:
         return _WHOLE
     rows = shape[0]
-    step = max(1, _BLOCK * rows // size)
+    step = max(1, _ROWS * rows // size)
     return [slice(start, start + step) for start in range(0, rows, step)]
 
 

@@ -6,13 +6,18 @@ CuPy. What a namespace has to offer is written in ``_numpy.py``.
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 from typing import Any
 
 import cupy
 
+from ._cupy_fused import fused
 from ._cupy_lapack import CudaLapack
 from ._cupy_runtime import RUNTIME
+from ._cupy_scatter import bincount, scatter_add
+from ._determinism import DETERMINISM
+from ._formulas import formulas
 
 __all__ = ["xp"]
 
@@ -72,10 +77,10 @@ def _by_name(name: str, *arrays: Any) -> Any:
     import cupyx.scipy.special
 
     function = getattr(cupyx.scipy.special, name, None)
-    if function is None:
-        raise RuntimeError(
-            f"{name}() is not among CuPy's functions: compute it on the CPU, with x.cpu()"
-        )
+    if function is None:  # Airy's: CuPy has not got it, so the host computes it
+        from ._special import special
+
+        return cupy.asarray(special(name, *[cupy.asnumpy(x) for x in arrays]))
     return function(*arrays).astype(arrays[0].dtype, copy=False)
 
 
@@ -128,6 +133,15 @@ def _scatter_at(name: str, target: Any, index: Any, values: Any) -> None:
         _scatter(name, target, index, values)
 
 
+# Whether kernels of ours take the place of CuPy's functions, where either would do.
+_KERNELS = os.environ.get("DEVGRAD_CUDA_KERNELS", "1") != "0"
+
+
+def _scatter_add(target: Any, index: Any, values: Any) -> None:
+    if not (_KERNELS or DETERMINISM.on) or not scatter_add(target, index, values):
+        _scatter("add", target, index, values)
+
+
 xp: Any = SimpleNamespace(
     **{name: value for name, value in vars(cupy).items() if not name.startswith("_")}
 )
@@ -140,7 +154,8 @@ vars(xp).update(
     expanded=cupy.broadcast_to,
     repeated=cupy.broadcast_to,
     summed=lambda array, axes, shape: array.sum(axis=axes).reshape(shape),
-    scatter_add=lambda target, index, values: _scatter("add", target, index, values),
+    gathered=lambda array, index: array[index],
+    scatter_add=_scatter_add,
     scatter_at=_scatter_at,
     block_bytes=1 << 28,
     checks_bounds=False,  # until `check_on_cuda` asks for it
@@ -158,5 +173,10 @@ vars(xp).update(
     exp_shift=lambda x, axis: x.max(axis=axis, keepdims=True),
     lapack=CudaLapack(cupy),
     accumulate=_accumulate,
+    fused_step=None,
+    bincount=bincount,
+    **formulas(xp),
     **RUNTIME,
 )
+if _KERNELS:
+    vars(xp).update(fused(xp))

@@ -44,4 +44,6 @@ def functions(name: str) -> list[str]:
     """The names of the kernels in a source."""
     text = source(name)
     plain = re.findall(r'^extern "C" __global__ void (\w+)\(', text, flags=re.MULTILINE)
-    return plain + re.findall(r"^FILL2\((\w+),", text, flags=re.MULTILINE)
+    fills = re.findall(r"^FILL2\((\w+),", text, flags=re.MULTILINE)
+    pairs = re.findall(r"^FLOATS\(\s*(\w+),", text, flags=re.MULTILINE)
+    return plain + fills + [f"{pair}_float{bits}" for pair in pairs for bits in (32, 64)]

@@ -265,6 +265,11 @@ def _bernoulli(bits: Array, limit: int) -> Array:
     return bits < np.uint64(limit)
 
 
+def _kept(bits: Array, probability: float, scale: float) -> Array:
+    number = _real(bits).type
+    return np.where(_unit(bits) < number(probability), number(scale), number(0))
+
+
 def _integers(bits: Array, span: int, base: int) -> Array:
     if span and span & (span - 1) == 0:
         bits = bits & np.uint64(span - 1)
@@ -282,5 +287,6 @@ DISTRIBUTIONS: dict[str, Callable[..., Array]] = {
     "exponential": _exponential,  # the inverse of the rate, and what stands for zero
     "cauchy": _cauchy,  # median, scale
     "bernoulli": _bernoulli,  # the probability times 2**32
+    "kept": _kept,  # the probability of what is not zero, and that number
     "integers": _integers,  # how many there are (0 for 2**64), the first of them
 }

@@ -252,6 +252,14 @@ class Draws:
         with self._xp.on_device(self._index):
             return (uniforms < p).astype(dtype, copy=False)
 
+    def kept(self, p: float, shape: Shape, dtype: npt.DTypeLike) -> Array:
+        """Dropout's noise: ``1 / p`` where something is kept, with probability ``p``; else 0."""
+        dtype = np.dtype(dtype)
+        if dtype not in (checks.SINGLE, checks.DOUBLE):
+            return self.bernoulli(p, shape, dtype) / dtype.type(p)
+        with self._xp.on_device(self._index):
+            return self._filled("kept", math.prod(shape), dtype, p, 1 / p).reshape(shape)
+
     def geometric(self, shape: Shape, dtype: npt.DTypeLike, p: float) -> Array:
         """Trials up to the first success: exponential numbers, rounded up."""
         checks.check_geometric(p)

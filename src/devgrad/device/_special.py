@@ -17,7 +17,7 @@ import numpy
 
 from . import _erf
 
-__all__ = ["special"]
+__all__ = ["OWN", "special"]
 
 
 @functools.cache
@@ -32,7 +32,7 @@ def _lgamma(x: Any) -> Any:
     """The logarithm of the absolute value of the gamma function."""
     scipy = _scipy()
     if scipy is not None:
-        return scipy.gammaln(x)
+        return numpy.where(numpy.isinf(x), numpy.inf, scipy.gammaln(x))
     poles = (x <= 0) & (x == numpy.floor(x))
     regular = numpy.where(poles | ~numpy.isfinite(x), 1.0, x)
     flat = numpy.fromiter(map(math.lgamma, regular.ravel().tolist()), numpy.float64, x.size)
@@ -94,7 +94,7 @@ def _erfinv_near(y: Any) -> Any:
 
 
 def _erfcinv(q: Any) -> Any:
-    """The inverse of erfc, for ``0 <= q <= 0.5``: Winitzki's start, Newton's steps in logarithms."""
+    """The inverse of erfc, for ``0 <= q <= 0.5``: Winitzki's start, Newton's steps in the log."""
     log_q = numpy.log(q)
     w = log_q + numpy.log(2 - q)
     t = 2 / (math.pi * 0.147) + w / 2
@@ -123,10 +123,11 @@ def _ndtri(p: Any) -> Any:
     return numpy.where((p >= 0) & (p <= 1), result, numpy.nan)
 
 
-_OWN = {
+_FUNCTIONS = {
     "gammaln": _lgamma, "digamma": _digamma, "erfcx": _erfcx, "erfinv": _erfinv, "ndtri": _ndtri,
     "i0": numpy.i0,
 }  # fmt: skip
+OWN = frozenset(_FUNCTIONS)  # what needs no SciPy
 
 
 def special(name: str, *arrays: Any) -> Any:
@@ -138,7 +139,7 @@ def special(name: str, *arrays: Any) -> Any:
     >>> special("erfinv", numpy.array([0.0, 0.5]))
     array([0.        , 0.47693628])
     """
-    function = _OWN.get(name) or getattr(_scipy(), name, None)
+    function = _FUNCTIONS.get(name) or getattr(_scipy(), name, None)
     if function is None:
         raise RuntimeError(
             f"{name}() is SciPy's on the CPU, and SciPy is not installed: pip install scipy"

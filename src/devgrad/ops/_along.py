@@ -145,8 +145,8 @@ def take_along(
     if not input.ndim:
         return input.reshape(indices.shape)
     if keepdim:
-        return input[_grid(xp, indices, dim)]
-    return input[_grid(xp, _opened(indices, dim), dim)].reshape(indices.shape)
+        return xp.gathered(input, _grid(xp, indices, dim))
+    return xp.gathered(input, _grid(xp, _opened(indices, dim), dim)).reshape(indices.shape)
 
 
 @op(node="ScatterAddBackward0", function=False, method=False)

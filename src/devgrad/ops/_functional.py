@@ -7,6 +7,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from ..device import user_stacklevel
+from ..device._activations import in_wide
 from ._op import FUNCTIONS
 from .reductions import sum_all
 
@@ -18,14 +19,6 @@ FUNCTIONAL: dict[str, Any] = {"method": False, "out": False, "namespaces": ("nn.
 functional = FUNCTIONS.setdefault("nn.functional", {})
 
 _BY_NUMBER = {0: "none", 1: "mean", 2: "sum"}
-
-
-def in_wide(xp: Any, function: Any, first: Any, *others: Any) -> Any:
-    """``function`` of each element, block by block; halves are computed as floats."""
-    if first.dtype.itemsize == 2:
-        wide = function(*[x.astype(xp.float32) for x in (first, *others)])
-        return wide.astype(first.dtype)
-    return xp.in_blocks(function, first, *others)
 
 
 def chosen_reduction(reduction: Any, size_average: Any = None, reduce: Any = None) -> str:

@@ -277,6 +277,8 @@ class _ViewNode(Node):
         return self.rule(g, edges)
 
     def vjp_on_tensors(self, g: Any, edges: Sequence[Edge | None]) -> Sequence[Any]:
+        if self.saved.__class__ is Released:
+            raise freed(self)
         return self.rule_on_tensors(g, edges)
 
 
@@ -354,6 +356,7 @@ def _change_base(view: View, node: Edge, tensor: Tensor) -> None:
         "torch::autograd::CopySlices", (base._edge, node), base._array.shape, base._type, rule,
         rule_on_tensors,
     )  # fmt: skip
+    base._edge.saved = (footprint,)  # as in PyTorch, it can be passed through once
     view.version = -1  # to be made again from the base's
 
 

@@ -309,6 +309,8 @@ def _register(
     aliases: Sequence[str], dunders: Sequence[str], operator: Any, varargs: bool,
 ) -> None:  # fmt: skip
     """Make a function, and its in-place form ``changed``, known under all its names."""
+    if namespaces and namespaces[0]:
+        function.__module__ = f"devgrad.{namespaces[0]}"  # where pickle looks for it
     for alias in (name, *aliases):
         for namespace in namespaces:
             FUNCTIONS.setdefault(namespace, {})[alias] = function

@@ -19,7 +19,7 @@ from ._errors import refuse_dtype
 from ._formula import sum_to
 from ._op import Array, op
 from .elementwise import rsqrt
-from .reductions import count_of, mean_dim
+from .reductions import mean_dim
 
 __all__ = ["Layout", "normalize_by", "standardize_batch", "standardize_group",
            "standardize_layer", "standardize_rms"]  # fmt: skip
@@ -43,54 +43,11 @@ class Layout(NamedTuple):
     centred: bool = True
 
 
-def _wide(xp: Any, x: Any, view: Any) -> Any:
-    x = x.reshape(view)
-    return x.astype(xp.float32) if x.dtype.itemsize == 2 else x
-
-
-def _blocks(xp: Any, layout: Layout) -> Any:
-    """Slices of the first dimension, if each has statistics of its own."""
-    return (slice(None),) if 0 in layout.dims else xp.row_blocks(layout.view)
-
-
-def _block(
-    xp: Any, x: Any, out: Any, weight: Any, bias: Any, layout: Layout, count: int
-) -> tuple[Any, Any, Any]:
-    """Write what becomes of ``x`` into ``out``, and give mean, ``r`` and variance."""
-    _, dims, _, eps, centred = layout
-    centre = None
-    if centred:
-        centre = xp.sums(x, dims) / count
-        x = xp.subtract(x, centre, out=out)
-    spread = xp.sum_of_products(x, x, dims) / count
-    r = 1 / xp.sqrt(spread + eps)
-    xp.multiply(x, r, out=out)
-    if weight is not None:
-        out *= weight
-    if bias is not None:
-        out += bias
-    return xp.zeros(r.shape, r.dtype) if centre is None else centre, r, spread
-
-
 def _standardize(
     xp: Any, input: Array, weight: Array | None, bias: Array | None, layout: Layout
 ) -> Any:
     refuse_dtype(input, "biuc", "LayerNormKernelImpl")
-    x = _wide(xp, input, layout.view)
-    weight, bias = (None if v is None else v.reshape(layout.place) for v in (weight, bias))
-    count = count_of(layout.view, layout.dims)
-    result = xp.empty(layout.view, x.dtype)
-    blocks = _blocks(xp, layout)
-    if x.size:
-        found = [_block(xp, x[b], result[b], weight, bias, layout, count) for b in blocks]
-        mean, r, var = (
-            found[0] if len(found) == 1 else map(xp.concatenate, zip(*found, strict=True))
-        )
-    else:
-        kept = [1 if i in layout.dims else n for i, n in enumerate(layout.view)]
-        mean = r = var = xp.zeros(kept, x.dtype)
-    result = result.reshape(input.shape)
-    return (result if x.dtype == input.dtype else result.astype(input.dtype)), mean, r, var
+    return xp.standardize(input, weight, bias, layout)
 
 
 @op(function=False, method=False)
@@ -99,23 +56,7 @@ def standardize_backward(
     layout: Layout,
 ) -> Array:  # fmt: skip
     """``r * P(grad_output * weight)``. ``mean`` and ``r`` are those of ``input``."""
-    view, dims, place, _, centred = layout
-    x, g = _wide(xp, input, view), _wide(xp, grad_output, view)
-    count = count_of(view, dims)
-    found = xp.empty(input.shape, x.dtype)  # not a view, which would have to be copied
-    result = found.reshape(view)
-    for block in _blocks(xp, layout) if x.size else ():
-        h = g[block] if weight is None else g[block] * weight.reshape(place)
-        part, scale = result[block], r[block]
-        # c * scale is x^.
-        c = xp.subtract(x[block], mean[block], out=part) if centred else x[block]
-        slope = xp.sum_of_products(h, c, dims) * (scale * scale / -count)
-        part = xp.multiply(c, slope, out=part)
-        part += h
-        if centred:
-            part -= xp.sums(h, dims) / count
-        part *= scale
-    return found
+    return xp.standardize_backward(grad_output, input, weight, mean, r, layout)
 
 
 @op(function=False, method=False)
@@ -123,16 +64,7 @@ def standardize_weight_backward(
     xp: Any, grad_output: Array, input: Array, mean: Array, r: Array, layout: Layout, shape: Any
 ) -> Array:
     """``grad_output * x^``, summed to the shape of the scale."""
-    view, _, place, _, centred = layout
-    x, g = _wide(xp, input, view), _wide(xp, grad_output, view)
-    front = len(view) - len(place)
-    axes = (*range(front), *[i + front for i, n in enumerate(place) if n == 1])
-    total = xp.zeros(place, x.dtype)
-    for block in _blocks(xp, layout) if x.size else ():
-        unit = x[block] - mean[block] if centred else x[block]
-        unit = unit * r[block]
-        total += xp.sum_of_products(g[block], unit, axes).reshape(place)
-    return total.reshape(shape)
+    return xp.standardize_weight_backward(grad_output, input, mean, r, layout, shape)
 
 
 def _project(v: Any, unit: Any, layout: Layout) -> Any:

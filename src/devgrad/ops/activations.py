@@ -33,30 +33,13 @@ functional["tanh"] = FUNCTIONS[""]["tanh"]
 @op(name="silu", inplace=True, function=False, method=False)
 def _silu(xp: Any, input: Array) -> Array:
     refuse_dtype(input, "biu", "silu")
-
-    def formula(x: Any) -> Any:
-        t = xp.exp(xp.negative(x))
-        t += 1
-        return xp.true_divide(x, t)
-
-    return in_wide(xp, formula, input)
+    return xp.silu(input)
 
 
 @op(node="MulBackward0", function=False, method=False)
 def silu_backward(xp: Any, grad_output: Array, input: Array) -> Array:
     """``G`` times the derivative ``s (1 + x (1 - s))``, where ``s`` is the sigmoid."""
-
-    def formula(g: Any, x: Any) -> Any:
-        s = xp.exp(xp.negative(x))
-        s += 1
-        s = xp.reciprocal(s)
-        t = 1 - s
-        t *= x
-        t += 1
-        t *= s
-        return g * (t.conj() if t.dtype.kind == "c" else t)
-
-    return in_wide(xp, formula, grad_output, input)
+    return xp.silu_backward(grad_output, input)
 
 
 def _silu_second(x: Any) -> Any:
@@ -88,17 +71,6 @@ _NORMAL = 1 / math.sqrt(2 * math.pi)
 _TANH_SCALE, _TANH_CUBE = math.sqrt(2 / math.pi), 0.044715
 
 
-def _gelu_tanh(xp: Any, x: Any) -> tuple[Any, Any]:
-    """``1 + tanh(u)`` of the approximation, and ``x * x``."""
-    square = x * x
-    t = square * (_TANH_SCALE * _TANH_CUBE)
-    t += _TANH_SCALE
-    t *= x
-    t = xp.tanh(t)
-    t += 1
-    return t, square
-
-
 @op(method=False, namespaces=("nn.functional",))
 def gelu(xp: Any, input: Array, *, approximate: str = "none") -> Array:
     """``input`` times the normal distribution's probability of less than ``input``.
@@ -116,52 +88,13 @@ def gelu(xp: Any, input: Array, *, approximate: str = "none") -> Array:
     refuse_dtype(input, "biuc", "GeluKernelImpl")
     if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")
-
-    def exact(x: Any) -> Any:
-        size = xp.minimum(xp.absolute(x), 1e4)  # so that infinity is not multiplied with zero
-        tail = xp.normal_tail(size, xp.exp(x * x * -0.5))
-        tail *= size
-        return xp.maximum(x, 0) - tail
-
-    def by_tanh(x: Any) -> Any:
-        t = _gelu_tanh(xp, x)[0]
-        t *= x
-        t *= 0.5
-        return t
-
-    return in_wide(xp, exact if approximate == "none" else by_tanh, input)
+    return xp.gelu(input, approximate == "tanh")
 
 
 @op(node="GeluBackwardBackward0", function=False, method=False)
 def gelu_backward(xp: Any, grad_output: Array, input: Array, *, approximate: str) -> Array:
     """``G`` times the derivative: the probability, and ``x`` times the density."""
-
-    def exact(g: Any, x: Any) -> Any:
-        density = x * x
-        density *= -0.5
-        density = xp.exp(density)
-        slope = 0.5 - xp.normal_tail(xp.absolute(x), density)
-        slope = xp.copysign(slope, x)
-        slope += 0.5
-        density *= _NORMAL
-        density *= x
-        slope += density
-        slope *= g
-        return slope
-
-    def by_tanh(g: Any, x: Any) -> Any:
-        t, square = _gelu_tanh(xp, x)  # 1 + tanh(u); 1 - tanh(u)**2 = t (2 - t)
-        slope = square * (3 * _TANH_SCALE * _TANH_CUBE)
-        slope += _TANH_SCALE
-        slope *= x
-        slope *= 2 - t
-        slope += 1
-        slope *= t
-        slope *= 0.5
-        slope *= g
-        return slope
-
-    return in_wide(xp, exact if approximate == "none" else by_tanh, grad_output, input)
+    return xp.gelu_backward(grad_output, input, approximate == "tanh")
 
 
 def _gelu_second(x: Any, approximate: str) -> Any:

@@ -29,7 +29,7 @@ from ._formula import cast, zeros_like
 from ._inplace import bump, check_inplace, replace
 from ._layout import is_dense
 from ._memory_format import FORMATS, MemoryFormat, follows, laid_out
-from ._op import METHODS, AnyDevice, Array, composite, op
+from ._op import FUNCTIONS, METHODS, AnyDevice, Array, composite, op
 
 __all__ = ["clone", "contiguous", "convert"]
 
@@ -514,3 +514,4 @@ METHODS.update(
     to=to, type=explained(type),
     type_as=explained(type_as), cpu=explained(cpu), cuda=explained(cuda),
 )  # fmt: skip
+FUNCTIONS[""]["zero_"] = explained(zero_)

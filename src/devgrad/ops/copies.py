@@ -88,7 +88,7 @@ def as_strided_scatter(
     return copy
 
 
-# --- nothing is lazily conjugated or negated here ---------------------------------------------------
+# --- nothing is lazily conjugated or negated here -------------------------------------------------
 
 
 @composite(out=False)
@@ -158,7 +158,7 @@ def sum_to_size(input: Tensor, size: Ints) -> Tensor:
     return input.sum(dims, keepdim=True).reshape(size)
 
 
-# --- the indices of elements ------------------------------------------------------------------------
+# --- the indices of elements ----------------------------------------------------------------------
 
 
 @composite(method=False, out=False)
@@ -238,7 +238,8 @@ def index_reduce(
     """
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(
-            f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}."
+            "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
+            f"{reduce}."
         )
     if index.ndim > 1:
         raise RuntimeError(f"index_reduce_(): Index is supposed to be a vector, got {index.ndim}-d")

@@ -44,6 +44,13 @@ def _c2c(xp: Any, input: Array, dims: Any, factor: str, inverse: bool) -> Array:
 _c2c.vjp(input=lambda g, dims, factor, inverse: _c2c(g, dims, factor, not inverse))
 
 
+# In one dimension, of real numbers, PyTorch's node has another name.
+_real_c2c = op(
+    name="fft_real_c2c", node="FftR2CBackward0", function=False, method=False
+)(_c2c.forward)
+_real_c2c.vjp(input=lambda g, dims, factor, inverse: _c2c(g, dims, factor, not inverse))
+
+
 @op(name="fft_r2c", node="FftR2CBackward0", function=False, method=False)
 def _r2c(xp: Any, input: Array, dims: Any, factor: str) -> Array:
     """The transform of real numbers, without the negative frequencies of the last of ``dims``."""
@@ -211,11 +218,12 @@ def _last_size(input: Tensor, dims: Any, last: int | None) -> int:
 
 
 def _complex(
-    input: Tensor, lines: Any, norm: str | None, inverse: bool
+    input: Tensor, lines: Any, norm: str | None, inverse: bool, several: bool = True
 ) -> Tensor:
     input = _as_complex(input)
     dims, sizes = lines
-    result: Tensor = _c2c.function(
+    transform = _c2c if several or input._type.dtype.is_complex else _real_c2c
+    result: Tensor = transform.function(
         _fitted(input, dims, sizes), dims, _factor(norm, not inverse), inverse
     )
     return result
@@ -262,7 +270,7 @@ def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = N
     >>> devgrad.fft.fft(devgrad.tensor([1.0, 2.0, 3.0]))
     tensor([ 6.0000+0.0000j, -1.5000+0.8660j, -1.5000-0.8660j])
     """
-    return _complex(input, _line(input, n, dim), norm, False)
+    return _complex(input, _line(input, n, dim), norm, False, several=False)
 
 
 @composite(**_FFT)
@@ -273,7 +281,7 @@ def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = 
     >>> devgrad.fft.ifft(devgrad.tensor([4, 0, 0, 0]))
     tensor([1.+0.j, 1.+0.j, 1.+0.j, 1.+0.j])
     """
-    return _complex(input, _line(input, n, dim), norm, True)
+    return _complex(input, _line(input, n, dim), norm, True, several=False)
 
 
 @composite(**_FFT)
@@ -455,7 +463,7 @@ def _two_dims(of_several: Any) -> Any:
         return result
 
     transform.__name__ = transform.__qualname__ = f"{name[:-1]}2"
-    transform.__doc__ = f"The same as `{name}`, over the last two dimensions unless ``dim`` differs."
+    transform.__doc__ = f"The same as `{name}`, by default over the last two dimensions."
     return composite(transform, **_FFT)
 
 
@@ -470,8 +478,6 @@ def _rolled(input: Tensor, dim: Any, back: bool) -> Tensor:
     if dim is None:
         dim = tuple(range(input.ndim))
     dims = (dim,) if isinstance(dim, int) else tuple(dim)
-    if not dims:
-        return input.clone()
     sizes = [input.shape[as_dim(d, input.ndim)] for d in dims]
     shifts = tuple([(n + 1) // 2 if back else n // 2 for n in sizes])
     result: Tensor = FUNCTIONS[""]["roll"](input, shifts, dims)

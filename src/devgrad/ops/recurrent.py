@@ -84,7 +84,7 @@ def gru_cell(x: Any, h: Any, w: Any, bias: Any = None) -> Any:
 def loop(kind: str, tensors: Sequence[Any], sizes: Sequence[int], reverse: bool) -> list[Any]:
     """All outputs and the last states, by a loop over the steps: what the operations below do."""
     x, h, *rest = tensors
-    c = rest.pop(0) if kind == "lstm" else None
+    c: Any = rest.pop(0) if kind == "lstm" else None
     outputs = []
     for rows, b in _steps(sizes, reverse):
         if kind == "lstm":
@@ -151,11 +151,12 @@ rnn_layer.vjp(tensors=_rnn_gradients)
 # --- long short-term memory -----------------------------------------------------------------------
 
 
-def _signs(xp: Any, like: Array, width: int) -> Array:
-    """Minus one for the gates that a sigmoid is taken of, one for the new content."""
-    signs = xp.full((4, width), -1, like.dtype)
-    signs[2] = 1
-    return signs.reshape(4 * width)
+def _halves(xp: Any, like: Array, width: int) -> tuple[Array, Array]:
+    """Factor and summand that make a sigmoid of a tanh, ``(tanh(x / 2) + 1) / 2``, for the gates
+    that are sigmoids; 1 and 0 for the new content, which is a tanh."""
+    factor = xp.full((4, width), 0.5, like.dtype)
+    factor[2] = 1
+    return factor.reshape(4 * width), 1 - factor.reshape(4 * width)
 
 
 @op(outputs=("out", "h", "c", "gates", "cells"), differentiable=3, function=False, method=False)
@@ -164,38 +165,36 @@ def lstm_layer(xp: Any, tensors: Arrays, sizes: Any, reverse: bool) -> Any:
     w_hr (P, H): all outputs (N, P), the last h and c, all gates (N, 4 H) and cells (N, H)."""
     x, h, c, w, *projection = tensors
     h, c, width = h.copy(), c.copy(), c.shape[1]
-    signs = _signs(xp, x, width)
-    gates, w = x * signs, w.T * signs
+    factor, summand = _halves(xp, x, width)
+    w = xp.ascontiguousarray(w.T)
+    gates = xp.empty(x.shape, x.dtype)
     out = xp.empty((x.shape[0], h.shape[1]), x.dtype)
     cells = xp.empty((x.shape[0], width), x.dtype)
-    new = slice(2 * width, 3 * width)
     for rows, b in _steps(sizes, reverse):
-        z = gates[rows]
-        z += xp.matmul(h[:b], w)
-        content = xp.tanh(z[:, new])
-        xp.exp(z, out=z)
-        z += 1
-        xp.reciprocal(z, out=z)
-        z[:, new] = content
+        z = xp.matmul(h[:b], w, out=gates[rows])
+        z += x[rows]
+        z *= factor
+        xp.tanh(z, out=z)
+        z *= factor
+        z += summand
         cell = xp.multiply(z[:, width : 2 * width], c[:b], out=cells[rows])
-        content *= z[:, :width]
-        cell += content
+        cell += z[:, :width] * z[:, 2 * width : 3 * width]
         c[:b] = cell
         if projection:
-            shown = xp.tanh(cell)
-            shown *= z[:, 3 * width :]
-            out[rows] = xp.matmul(shown, projection[0].T)
+            shown = z[:, 3 * width :] * xp.tanh(cell)
+            h[:b] = xp.matmul(shown, projection[0].T, out=out[rows])
         else:
             shown = xp.tanh(cell, out=out[rows])
             shown *= z[:, 3 * width :]
-        h[:b] = out[rows]
+            h[:b] = shown
     return [out, h, c, gates, cells]
 
 
 def _lstm_slopes(gates: Any, before: Any, tanh: Any) -> Any:
     """What the gradients of the gates are multiples of, in their place; and that of the cell."""
     i, _, g, o = (gates[:, k] for k in range(4))
-    slopes = gates * (1 - gates)
+    slopes = 1 - gates
+    slopes *= gates
     slopes[:, 0] *= g
     slopes[:, 1] *= before
     slopes[:, 2] = i * (1 - g * g)
@@ -229,7 +228,7 @@ def _lstm_gradients(
         part[:, :3] *= dc_b[:, None]
         part[:, 3] *= dh_b
         dc_b *= forget[rows]
-        dh[:b] = xp.matmul(flat[rows], w)
+        xp.matmul(flat[rows], w, out=dh[:b])
     found = [flat, dh, dc, xp.matmul(flat.T, _before(xp, h0, out, steps))]
     if projection:
         found.append(xp.matmul(shown.T, gates[:, 3] * tanh))
@@ -286,7 +285,8 @@ def _gru_gradients(
     before = _before(xp, h0, out, steps)
     r, z, n, part_of_state = (gates[:, k] for k in range(4))
     # What the gradients are multiples of: those of r, z, the state's part of the content, content.
-    slopes = gates * (1 - gates)
+    slopes = 1 - gates
+    slopes *= gates
     content = xp.multiply(1 - z, 1 - n * n, out=slopes[:, 3])
     slopes[:, 1] *= before - n
     slopes[:, 0] *= part_of_state * content

@@ -29,7 +29,7 @@ def nextafter(xp: Any, input: Array, other: Array) -> Array:
 nextafter.vjp(input=lambda g: g, other=None)
 
 
-# --- differences ------------------------------------------------------------------------------------
+# --- differences ----------------------------------------------------------------------------------
 
 
 def _along(x: Tensor, dim: int, start: int | None, stop: int | None) -> Tensor:
@@ -37,7 +37,7 @@ def _along(x: Tensor, dim: int, start: int | None, stop: int | None) -> Tensor:
 
 
 def _slopes(x: Tensor, dim: int, spacing: Any, edge_order: int) -> Tensor:
-    """The derivative along ``dim``: central differences, of second order, and one-sided at the ends."""
+    """The derivative along ``dim``: central differences inside, one-sided ones at the ends."""
     if isinstance(spacing, Tensor) and spacing.ndim:
         shape = [-1 if d == dim else 1 for d in range(x.ndim)]
         gaps = (spacing[1:] - spacing[:-1]).reshape(shape)
@@ -69,7 +69,9 @@ def _slopes(x: Tensor, dim: int, spacing: Any, edge_order: int) -> Tensor:
 def _one_sided(x: Sequence[Tensor], h: Any, k: Any) -> Tensor:
     """The derivative at the first of three points, which are ``h`` and then ``k`` apart."""
     return (
-        x[0] * (-(2 * h + k) / (h * (h + k))) + x[1] * ((h + k) / (h * k)) - x[2] * (h / (k * (h + k)))
+        x[0] * (-(2 * h + k) / (h * (h + k)))
+        + x[1] * ((h + k) / (h * k))
+        - x[2] * (h / (k * (h + k)))
     )
 
 
@@ -121,7 +123,7 @@ def gradient(
     return tuple([_slopes(input, d, h, edge_order) for d, h in zip(dims, steps, strict=True)])
 
 
-# --- integrals --------------------------------------------------------------------------------------
+# --- integrals ------------------------------------------------------------------------------------
 
 
 def _trapezoids(name: str, y: Tensor, x: Tensor | None, dx: Any, dim: int) -> tuple[Tensor, int]:
@@ -179,12 +181,12 @@ def cumulative_trapezoid(
     return areas.cumsum(dim)
 
 
-# --- histograms -------------------------------------------------------------------------------------
+# --- histograms -----------------------------------------------------------------------------------
 
 
 @op(name="histogram_counts", function=False, method=False)
 def _counts(xp: Any, input: Array, weight: Array | None, bounds: Any, density: bool) -> Array:
-    """How many points (rows of ``input``), or what weight, fall into each box between the bounds."""
+    """How many points (rows of ``input``), or what weight, fall into each box."""
     sizes = tuple([e.size - 1 for e in bounds])
     place = xp.zeros(len(input), "int64")
     inside = xp.ones(len(input), bool)
@@ -212,7 +214,7 @@ def _counts(xp: Any, input: Array, weight: Array | None, bounds: Any, density: b
 def _edges(name: str, points: Tensor, count: int, low: Any, high: Any) -> Tensor:
     """``count`` boxes of one width from ``low`` to ``high``, or over all of the points."""
     if low is None:
-        low, high = 0.0, 0.0
+        low, high = 0.0, 1.0
         if points.numel():
             low, high = points.min().item(), points.max().item()
         if low == high:
@@ -223,9 +225,12 @@ def _edges(name: str, points: Tensor, count: int, low: Any, high: Any) -> Tensor
         raise RuntimeError(f"{name}(): min should not exceed max, but got min {low} max {high}")
     if low == high:
         low, high = low - 0.5, high + 0.5
+    # From the nearer end, so that the last is exact, and the values are PyTorch's.
     steps = FUNCTIONS[""]["cumsum"](points.new_ones(count + 1), 0) - 1
-    edges: Tensor = low + steps * ((high - low) / count)
-    edges[-1] = high
+    step = (high - low) / count
+    edges: Tensor = FUNCTIONS[""]["where"](
+        steps < (count + 1) // 2, low + steps * step, high - (count - steps) * step
+    )
     return edges
 
 
@@ -241,7 +246,7 @@ _Histogram = _result_type("histogram", ("hist", "bin_edges"))
 _Histogramdd = _result_type("histogramdd", ("hist", "bin_edges"))
 
 
-@composite(out=False)
+@composite
 def histogram(
     input: Tensor, bins: int | Tensor, *, range: Sequence[Any] | None = None,
     weight: Tensor | None = None, density: bool = False,

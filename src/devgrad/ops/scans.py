@@ -15,6 +15,7 @@ from ..device import DType
 from ._along import array_dtype, check_tensor, one_dim, put_along
 from ._formula import cast, conj
 from ._op import FUNCTIONS, Array, composite, op
+from .elementwise import logaddexp
 
 __all__ = ["exp_of_difference", "products_of_others", "recurrence", "shifted"]
 
@@ -216,7 +217,9 @@ def cummin(input: Tensor, dim: int) -> Any:
 def exp_of_difference(xp: Any, input: Array, other: Array) -> Array:
     """``exp(input - other)``, and 0 where both are minus infinity: a share of nothing."""
     difference = xp.subtract(input, other)
-    if input.dtype.kind != "c":
+    # One look at the least, where looking is cheap, spares three passes.
+    finite = xp.checks_bounds and other.size and other.min() > -xp.inf
+    if input.dtype.kind != "c" and not finite:
         nothing = (input == -xp.inf) & (other == -xp.inf)
         difference = xp.where(nothing, xp.asarray(-xp.inf, difference.dtype), difference)
     return xp.exp(difference)
@@ -230,13 +233,24 @@ exp_of_difference.vjp(
 
 @op(name="logcumsumexp", function=False, method=False)
 def _logcumsumexp(xp: Any, input: Array, dim: int) -> Array:
-    return xp.accumulate("logaddexp", input, dim) if input.ndim else input.copy()
+    if not input.ndim:
+        return input.copy()
+    if input.dtype.kind != "c":
+        return xp.accumulate("logaddexp", input, dim)
+    result = input.copy()
+    along = xp.moveaxis(result, dim, 0)
+    total = xp.full(along.shape[1:], -xp.inf, input.dtype)
+    for place in range(len(along)):
+        total = logaddexp.forward(xp, total, along[place])
+        along[place] = total
+    return result
 
 
 def _logcumsumexp_rule(g: Any, input: Any, out: Any, dim: int) -> Any:
     # All exponents are negative or zero, since the running sum only grows.
-    step = exp_of_difference(out, shifted(out, dim, True, 0))
-    return exp_of_difference(input, out) * recurrence(_but_last(step, dim), g, dim, True)
+    step = exp_of_difference(out, shifted(out, dim, True, 0) + _only_last(out, dim))
+    share = exp_of_difference(input, out)
+    return conj(share) * recurrence(conj(_but_last(step, dim)), g, dim, True)
 
 
 @op(function=False, method=False)
@@ -248,6 +262,16 @@ def _but_last(xp: Any, input: Array, dim: int) -> Array:
     return result
 
 
+@op(function=False, method=False)
+def _only_last(xp: Any, input: Array, dim: int) -> Array:
+    """``input`` with zeros everywhere but at the end of ``dim``."""
+    result = xp.zeros(input.shape, input.dtype)
+    if input.ndim:
+        _cut(result, dim, -1, None)[...] = _cut(input, dim, -1, None)
+    return result
+
+
+_only_last.vjp(input=lambda g, dim: _only_last(g, dim))
 _but_last.vjp(input=lambda g, dim: _but_last(g, dim))
 _logcumsumexp.vjp(input=_logcumsumexp_rule)
 
@@ -264,7 +288,7 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     tensor([0.0000, 0.6931])
     """
     dim = one_dim("logcumsumexp", input, dim)
-    if not input._type.dtype.is_floating_point:
+    if input._type.dtype.category < 2:
         raise NotImplementedError(
             f"\"logcumsumexp_out_cpu\" not implemented for '{input._type.dtype.title}'"
         )

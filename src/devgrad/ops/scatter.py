@@ -73,7 +73,7 @@ def gather(xp: Any, input: Array, dim: int, index: Array, *, sparse_grad: bool =
     _check_index("gather", xp, whole.shape, dim, index, of="input")
     if not index.size:
         return xp.empty(index.shape, input.dtype)
-    return whole[_grid(xp, lifted(index), dim)].reshape(index.shape)
+    return xp.gathered(whole, _grid(xp, lifted(index), dim)).reshape(index.shape)
 
 
 @op(node="ScatterAddBackward0", function=False, method=False)

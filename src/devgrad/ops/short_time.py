@@ -204,7 +204,8 @@ def istft(
     if return_complex:
         frames = FUNCTIONS["fft"]["ifft"](spectra, None, -1, norm)
     else:
-        frames = FUNCTIONS["fft"]["irfft"](spectra if onesided else spectra[..., : n_fft // 2 + 1], n_fft, -1, norm)
+        half = spectra if onesided else spectra[..., : n_fft // 2 + 1]
+        frames = FUNCTIONS["fft"]["irfft"](half, n_fft, -1, norm)
     full = _centred(window, spectra.real, win, n_fft)
     reach = n_fft + hop * (count - 1)
 

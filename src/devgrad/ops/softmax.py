@@ -20,42 +20,16 @@ from .scans import exp_of_difference
 __all__ = ["log_softmax_along", "log_softmax_backward", "softmax_along", "softmax_backward"]
 
 
-def _blocks(xp: Any, x: Any, dim: int) -> Any:
-    """Slices of ``x`` to be worked through one after the other, so that each stays in cache."""
-    return xp.row_blocks(x.shape) if dim else (slice(None),)
-
-
-def _shifted(xp: Any, x: Any, dim: int, out: Any) -> Any:
-    """``x`` shifted along ``dim`` so that its exponentials are harmless; ``x`` if they are."""
-    shift = xp.exp_shift(x, dim)
-    return x if shift is None else xp.subtract(x, shift, out=out)
-
-
 @op(name="softmax", function=False, method=False)
 def softmax_along(xp: Any, input: Array, dim: int) -> Array:
     """`softmax` along a dimension counted from the front."""
-    if not input.ndim:
-        return softmax_along.forward(xp, input.reshape(1), 0).reshape(())
-    x = input.astype(xp.float32) if input.dtype.itemsize == 2 else input
-    result = xp.empty(x.shape, x.dtype)
-    for block in _blocks(xp, x, dim) if x.size else ():
-        part = result[block]
-        xp.exp(_shifted(xp, x[block], dim, part), out=part)
-        part /= xp.sums(part, (dim,))
-    return result if result.dtype == input.dtype else result.astype(input.dtype)
+    return xp.softmax(input, dim)
 
 
 @op(node="SoftmaxBackwardDataBackward0", function=False, method=False)
 def softmax_backward(xp: Any, grad_output: Array, output: Array, dim: int) -> Array:
     """``output * (grad_output - sum(output * grad_output))`` along ``dim``."""
-    if not output.ndim:
-        return xp.zeros((), output.dtype)
-    result = xp.empty(output.shape, output.dtype)
-    for block in _blocks(xp, output, dim):
-        g, y, part = grad_output[block], output[block], result[block]
-        xp.subtract(g, xp.sum_of_products(g, y, (dim,)), out=part)
-        part *= y
-    return result
+    return xp.softmax_backward(grad_output, output, dim)
 
 
 def _dims(x: Any, dim: int) -> tuple[int, ...]:
@@ -75,29 +49,13 @@ softmax_along.vjp(input=lambda g, out, dim: softmax_backward(g, out, dim))
 @op(name="log_softmax", function=False, method=False)
 def log_softmax_along(xp: Any, input: Array, dim: int) -> Array:
     """`log_softmax` along a dimension counted from the front."""
-    if not input.ndim:
-        return log_softmax_along.forward(xp, input.reshape(1), 0).reshape(())
-    x = input.astype(xp.float32) if input.dtype.itemsize == 2 else input
-    result = xp.empty(x.shape, x.dtype)
-    for block in _blocks(xp, x, dim) if x.size else ():
-        part = result[block]
-        shifted = _shifted(xp, x[block], dim, part)
-        xp.subtract(shifted, xp.log(xp.sums(xp.exp(shifted), (dim,))), out=part)
-    return result if result.dtype == input.dtype else result.astype(input.dtype)
+    return xp.log_softmax(input, dim)
 
 
 @op(node="LogSoftmaxBackwardDataBackward0", function=False, method=False)
 def log_softmax_backward(xp: Any, grad_output: Array, output: Array, dim: int) -> Array:
     """``grad_output - exp(output) * sum(grad_output)`` along ``dim``."""
-    if not output.ndim:
-        return xp.zeros((), output.dtype)
-    result = xp.empty(output.shape, output.dtype)
-    for block in _blocks(xp, output, dim):
-        g, part = grad_output[block], result[block]
-        xp.exp(output[block], out=part)
-        part *= xp.sums(g, (dim,))
-        xp.subtract(g, part, out=part)
-    return result
+    return xp.log_softmax_backward(grad_output, output, dim)
 
 
 @op(node="ExpBackward0", function=False, method=False)
@@ -227,12 +185,15 @@ def _logsumexp(xp: Any, input: Array, dims: Any, keepdim: bool) -> Array:
     if not input.ndim:
         # (The logarithm of a complex number's exponential has another imaginary part.)
         return xp.log(xp.exp(input - real)) + real if input.dtype.kind == "c" else input.copy()
-    most = real.max(axis=dims, keepdims=True)
-    most = xp.where(xp.isfinite(most), most, xp.zeros((), most.dtype))
-    sums = xp.log(xp.add.reduce(xp.exp(input - most), axis=dims, keepdims=True)) + most
+    result = xp.empty([1 if i in dims else n for i, n in enumerate(input.shape)], input.dtype)
+    for block in (slice(None),) if 0 in dims else xp.row_blocks(input.shape):
+        most = real[block].max(axis=dims, keepdims=True)
+        most = xp.where(xp.isfinite(most), most, xp.zeros((), most.dtype))
+        shares = input[block] - most
+        result[block] = xp.log(xp.sums(xp.exp(shares, out=shares), dims)) + most
     if keepdim:
-        return sums
-    return sums.reshape([n for i, n in enumerate(input.shape) if i not in dims])
+        return result
+    return result.reshape([n for i, n in enumerate(input.shape) if i not in dims])
 
 
 _logsumexp.vjp(

@@ -30,7 +30,7 @@ def i0(xp: Any, input: Array) -> Array:
     return xp.special("i0", input)
 
 
-@op(elementwise=True, floating=True, **_SPECIAL)
+@op(node="SpecialI0EBackward0", elementwise=True, floating=True, **_SPECIAL)
 def i0e(xp: Any, input: Array) -> Array:
     """``exp(-abs(input)) * i0(input)``.
 
@@ -42,7 +42,7 @@ def i0e(xp: Any, input: Array) -> Array:
     return xp.special("i0e", input)
 
 
-@op(elementwise=True, floating=True, **_SPECIAL)
+@op(node="SpecialI1Backward0", elementwise=True, floating=True, **_SPECIAL)
 def i1(xp: Any, input: Array) -> Array:
     """The modified Bessel function of the first kind of order 1.
 
@@ -54,7 +54,7 @@ def i1(xp: Any, input: Array) -> Array:
     return xp.special("i1", input)
 
 
-@op(elementwise=True, floating=True, **_SPECIAL)
+@op(node="SpecialI1EBackward0", elementwise=True, floating=True, **_SPECIAL)
 def i1e(xp: Any, input: Array) -> Array:
     """``exp(-abs(input)) * i1(input)``.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from ._errors import refuse_dtype
-from ._op import FUNCTIONS, METHODS, Array, Number, composite, op
+from ._op import FUNCTIONS, METHODS, Array, composite, op
 from .comparison import where
 from .elementwise import exp, log, log1p
 
@@ -30,7 +30,7 @@ def lgamma(xp: Any, input: Array) -> Array:
     tensor([0.0000, 0.5724, 3.1781])
     """
     refuse_dtype(input, "c", "lgamma_vml")
-    return xp.special("gammaln", input)
+    return xp.special("gammaln", xp.where(xp.isinf(input), xp.absolute(input), input))
 
 
 @op(elementwise=True, floating=True, inplace=True, namespaces=_BOTH)
@@ -45,7 +45,7 @@ def digamma(xp: Any, input: Array) -> Array:
     return xp.special("digamma", input)
 
 
-@op(elementwise=True, floating=True, function=False, method=False)
+@op(elementwise=True, floating=True, inplace=True, function=False, method=False)
 def polygamma_(xp: Any, input: Array, n: int) -> Array:
     """The derivative of order ``n`` of `digamma`."""
     refuse_dtype(input, "c", "polygamma")
@@ -83,16 +83,11 @@ def _polygamma_method(self: Tensor, n: int) -> Tensor:
     return result
 
 
-def _polygamma_in_place(self: Tensor, n: int) -> Tensor:
-    """`polygamma`, in place."""
-    return self.copy_(_polygamma_method(self, n))
+METHODS.update(polygamma=_polygamma_method, polygamma_=polygamma_.inplace)
 
 
-METHODS.update(polygamma=_polygamma_method, polygamma_=_polygamma_in_place)
-
-
-@composite(inplace=True)
-def mvlgamma(input: Tensor, p: int) -> Tensor:
+@op(elementwise=True, floating=True, inplace=True)
+def mvlgamma(xp: Any, input: Array, p: int) -> Array:
     """The logarithm of the multivariate gamma function of dimension ``p``.
 
     >>> import devgrad
@@ -104,10 +99,20 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     """
     if p < 1:
         raise RuntimeError("p has to be greater than or equal to 1")
-    total = lgamma.function(input)
+    total = xp.special("gammaln", input)
     for k in range(1, p):
-        total = total + lgamma.function(input - 0.5 * k)
-    return total + p * (p - 1) / 4 * math.log(math.pi)
+        total = total + xp.special("gammaln", input - 0.5 * k)
+    return total + input.dtype.type(p * (p - 1) / 4 * math.log(math.pi))
+
+
+def _mvlgamma_rule(g: Any, input: Any, p: int) -> Any:
+    total = digamma(input)
+    for k in range(1, p):
+        total = total + digamma(input - 0.5 * k)
+    return g * total
+
+
+mvlgamma.vjp(input=_mvlgamma_rule)
 
 
 @op(elementwise=True, promotes=True, numbers=False, inplace=True)
@@ -157,14 +162,15 @@ def zeta(xp: Any, input: Array, other: Array) -> Array:
     tensor([1.6449, 1.0823])
     """
     refuse_dtype(input, "c", "zeta")
-    return xp.special("zeta", *xp.broadcast_arrays(input, other))
+    shape = xp.broadcast_shapes(input.shape, other.shape)
+    return xp.special("zeta", xp.expanded(input, shape), xp.expanded(other, shape))
 
 
 zeta.vjp(other=lambda g, input, other: g * -(input * zeta(input + 1, other)))
 
 for _alias, _function in (
     ("gammaln", lgamma.function), ("psi", digamma.function), ("gammainc", igamma.function),
-    ("gammaincc", igammac.function), ("multigammaln", FUNCTIONS[""]["mvlgamma"]),
+    ("gammaincc", igammac.function), ("multigammaln", mvlgamma.function),
 ):  # fmt: skip
     FUNCTIONS["special"][_alias] = _function
 
@@ -184,7 +190,7 @@ def erfinv(xp: Any, input: Array) -> Array:
     return xp.special("erfinv", input)
 
 
-@op(elementwise=True, floating=True, **_SPECIAL)
+@op(node="SpecialErfcxBackward0", elementwise=True, floating=True, **_SPECIAL)
 def erfcx(xp: Any, input: Array) -> Array:
     """``exp(input²) * erfc(input)``, which does not vanish for large ``input``.
 
@@ -208,7 +214,7 @@ def ndtr(xp: Any, input: Array) -> Array:
     return xp.erfc(input * -math.sqrt(0.5)) * 0.5
 
 
-@op(elementwise=True, floating=True, **_SPECIAL)
+@op(node="SpecialLogNdtrBackward0", elementwise=True, floating=True, **_SPECIAL)
 def log_ndtr(xp: Any, input: Array) -> Array:
     """The logarithm of `ndtr`, also where that is too small for a number.
 
@@ -222,7 +228,7 @@ def log_ndtr(xp: Any, input: Array) -> Array:
     return xp.where(input < -1, tail, xp.log1p(xp.erfc(-scaled) * -0.5))
 
 
-@op(elementwise=True, floating=True, **_SPECIAL)
+@op(node="SpecialNdtriBackward0", elementwise=True, floating=True, **_SPECIAL)
 def ndtri(xp: Any, input: Array) -> Array:
     """The inverse of `ndtr`: infinite at 0 and 1, NaN beyond.
 
@@ -246,7 +252,7 @@ ndtri.vjp(input=lambda g, out: g * (exp(out * out * 0.5) * math.sqrt(2 * math.pi
 # --- entropies ------------------------------------------------------------------------------------
 
 
-@op(elementwise=True, floating=True, **_SPECIAL)
+@op(node="SpecialEntrBackward0", elementwise=True, floating=True, **_SPECIAL)
 def entr(xp: Any, input: Array) -> Array:
     """``-input * log(input)``; 0 at 0, minus infinity below.
 
@@ -259,7 +265,7 @@ def entr(xp: Any, input: Array) -> Array:
     return xp.where(xp.isnan(input), input, product).astype(input.dtype)
 
 
-@op(elementwise=True, floating=True, **_SPECIAL)
+@op(node="SpecialXlog1PyBackward0", elementwise=True, floating=True, **_SPECIAL)
 def xlog1py(xp: Any, input: Array, other: Array) -> Array:
     """``input * log1p(other)``, and 0 where ``input`` is 0; one of the two may be a number.
 

@@ -46,8 +46,8 @@ def _polynomial(
 
     def forward(xp: Any, x: Array, n: Array) -> Array:
         refuse_dtype(x, "c", name)
-        x, n = xp.broadcast_arrays(x, n)
-        n = xp.trunc(n)
+        shape = xp.broadcast_shapes(x.shape, n.shape)
+        x, n = xp.expanded(x, shape), xp.trunc(xp.expanded(n, shape))
         known = None
         if closed is not None:
             known, values = closed(xp, x, n)
@@ -68,7 +68,7 @@ def _polynomial(
     op(elementwise=True, floating=True, namespaces=("special",), method=False)(forward)
 
 
-# --- Chebyshev's, which are cosines -----------------------------------------------------------------
+# --- Chebyshev's, which are cosines ---------------------------------------------------------------
 
 
 def _inside(xp: Any, x: Any, n: Any, least: int) -> tuple[Any, Any]:
@@ -131,7 +131,7 @@ _chebyshev("v", -1, "Chebyshev's polynomial of the third kind", _closed_v)
 _chebyshev("w", 1, "Chebyshev's polynomial of the fourth kind", _closed_w)
 
 
-# --- the others -------------------------------------------------------------------------------------
+# --- the others -----------------------------------------------------------------------------------
 
 _polynomial(
     "hermite_polynomial_h", lambda x: 2 * x, lambda k, x, p, q: 2 * (x * p - k * q),

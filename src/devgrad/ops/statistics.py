@@ -386,7 +386,7 @@ def _ranks(xp: Any, ordered: Array, q: Array, interpolation: str, skip_nan: bool
 
 @op(function=False, method=False)
 def _gaps(xp: Any, ordered: Array, skip_nan: bool) -> Array:
-    """How many gaps there are between the elements of each sorted line; none to move in with NaN."""
+    """How many gaps are between the elements of each sorted line; of a line with NaN, none."""
     n = ordered.shape[-1]
     nans = xp.add.reduce(ordered != ordered, axis=-1, dtype=xp.int64, keepdims=True)
     gaps = xp.maximum(n - nans - 1, 0) if skip_nan else xp.where(nans > 0, 0, n - 1)

@@ -4,26 +4,39 @@ An elementwise rule treats every element by itself, so elements may be put toget
 at will. Small parameters are *packed*: their elements, gradients and state lie end to end in flat
 arrays, and the rule is called once for all of them; for so little, calls cost more than elements.
 Large parameters are taken in *blocks* that stay in the processor's cache, since a rule goes over
-its arrays a dozen times. Either way the rule is the same few lines on bare arrays.
+its arrays a dozen times. Either way the rule is the same few lines on bare arrays. A GPU may have a
+*kernel* that does the same: then one launch updates all parameters where they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from .._tensor import Tensor, wrap
 from ..autograd._provenance import user_line
 from ..device import CPU, get_default_dtype, when_several
 from .optimizer import Optimizer, evaluated, number
 
-__all__ = ["Elementwise", "slope"]
+__all__ = ["FRESH", "MAXIMIZE", "NESTEROV", "Elementwise", "Kernel", "slope"]
 
 # In elements. A GPU has no such cache, but calls (launches of kernels) are dearer there.
 _SMALL = {"cpu": 1 << 14, "cuda": 1 << 18}
 _BLOCK = {"cpu": 1 << 17, "cuda": 1 << 62}
 
 Update = Callable[..., None]
+
+# Flags of kernels, see ``device/kernels/optimizers.cu``.
+MAXIMIZE, NESTEROV, FRESH = 1, 2, 4
+
+
+class Kernel(NamedTuple):
+    """A step as a kernel has it: its name, flags and numbers, and for how many arrays of state."""
+
+    name: str
+    flags: int
+    numbers: tuple[float, ...]
+    arrays: int
 
 
 def slope(xp: Any, p: Any, g: Any, out: Any, maximize: bool, weight_decay: float) -> Any:
@@ -66,13 +79,19 @@ class Elementwise(Optimizer):
         """
         raise NotImplementedError
 
+    def _kernel(
+        self, group: dict[str, Any], numbers: dict[str, Any], fresh: bool
+    ) -> Kernel | None:
+        """The same step as a kernel; None if there is none."""
+        return None
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change the parameters once, by their gradients. See `Optimizer.step`."""
         loss = evaluated(closure)
         line = user_line()
         for index, group in enumerate(self.param_groups):
             for pieces in self._pieces(index, group):
-                pieces.update(self._rule, group, line)
+                pieces.update(self._rule, self._kernel, group, line)
         return loss
 
     def _pieces(self, index: int, group: dict[str, Any]) -> list[_Pieces]:
@@ -96,7 +115,9 @@ class Elementwise(Optimizer):
             fresh = not state
             values = tuple([float(number(state.get(n, first))) for n, first in numbers.items()])
             memory = id(p._changes)  # parameters over the same memory are updated one by one
-            small = p._array.size <= _SMALL[p._type.device.type] and memory not in seen
+            small = memory not in seen and (
+                p._array.size <= _SMALL[p._type.device.type] or self._in_one_launch(p._type)
+            )
             seen.add(memory)
             key = (p._type, fresh, values) if small else id(p) if memory not in packs else object()
             packs.setdefault(key, []).append(p)
@@ -107,6 +128,11 @@ class Elementwise(Optimizer):
             with kind.xp.on_device(kind.device.index):
                 pieces.append(_Pieces(members, self.state, numbers, arrays, scratch))
         return pieces
+
+    def _in_one_launch(self, kind: Any) -> bool:
+        """Whether parameters of this type are updated by a kernel, of whatever size."""
+        own = type(self)._kernel is not Elementwise._kernel
+        return own and kind.xp.fused_step is not None and kind.dtype.itemsize > 2
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -142,9 +168,8 @@ class _Pieces:
         self.block = min(total, _BLOCK[kind.device.type]) if len(params) == 1 else total
         self.parts = 2 if kind.dtype.is_complex else 1  # real numbers for each element
         self.scratch = scratch  # shared by all pieces, since they are updated one by one
-        if len(params) > 1:
-            self.p, self.g = (xp.empty(total, kind.array_dtype) for _ in "pg")
-            self.p_views = self._cut(self.p)
+        self.flat: Any = None  # parameters and gradients end to end, see `_update_pack`
+        self.table: dict[str, Any] = {}  # where they are, for a kernel
 
     def _cut(self, flat: Any) -> list[Any]:
         """Views of a flat array in the shapes of the parameters."""
@@ -198,17 +223,23 @@ class _Pieces:
                     return False
         return True
 
-    def update(self, rule: Callable[..., Update], group: dict[str, Any], line: Any) -> None:
+    def update(
+        self, rule: Callable[..., Update], kernel: Callable[..., Kernel | None],
+        group: dict[str, Any], line: Any,
+    ) -> None:  # fmt: skip
         """Make one step."""
         if "step" in self.numbers:
             self.numbers["step"] += 1
-        update = rule(group, self.numbers, self.fresh)
-        self.fresh = False
-        with self.kind.xp.on_device(self.kind.device.index):
-            if len(self.params) > 1:
-                self._update_pack(update)
-            else:
-                self._update_blocks(update)
+        fresh, self.fresh = self.fresh, False
+        xp = self.kind.xp
+        with xp.on_device(self.kind.device.index):
+            fused = None if xp.fused_step is None else kernel(group, self.numbers, fresh)
+            if fused is None or not self._update_at_once(fused):
+                update = rule(group, self.numbers, fresh)
+                if len(self.params) > 1:
+                    self._update_pack(update)
+                else:
+                    self._update_blocks(update)
         for p in self.params:
             changes = p._changes
             if changes is not None:
@@ -218,13 +249,30 @@ class _Pieces:
             changes[0] += 1
             changes[1] = line
 
+    def _update_at_once(self, kernel: Kernel) -> bool:
+        """By a kernel for all parameters; whether they are what it is made for."""
+        params = [p._array for p in self.params]
+        grads = [p._grad._array for p in self.params]  # type: ignore[union-attr]
+        if self.parts == 2:
+            if not all(x.flags.c_contiguous for x in (*params, *grads)):
+                return False
+            params, grads = ([x.reshape(-1).view(self.real) for x in y] for y in (params, grads))
+        state = (*self.arrays, *[None] * (kernel.arrays - len(self.arrays)))
+        name, flags, numbers, _ = kernel
+        step = self.kind.xp.fused_step
+        return bool(step(name, flags, numbers, params, grads, state, self.table))
+
     def _update_pack(self, update: Update) -> None:
         xp = self.kind.xp
-        xp.concatenate([p._grad._array.reshape(-1) for p in self.params], out=self.g)  # type: ignore[union-attr]
-        xp.concatenate([p._array.reshape(-1) for p in self.params], out=self.p)
-        p, g = self._as_real(self.p), self._as_real(self.g)
+        if self.flat is None:
+            flat_p, flat_g = (xp.empty(sum(self.sizes), self.kind.array_dtype) for _ in "pg")
+            self.flat = flat_p, flat_g, self._cut(flat_p)
+        flat_p, flat_g, views = self.flat
+        xp.concatenate([p._grad._array.reshape(-1) for p in self.params], out=flat_g)  # type: ignore[union-attr]
+        xp.concatenate([p._array.reshape(-1) for p in self.params], out=flat_p)
+        p, g = self._as_real(flat_p), self._as_real(flat_g)
         update(xp, p, g, *self._scratch(p.size), *self.arrays)
-        for param, view in zip(self.params, self.p_views):
+        for param, view in zip(self.params, views):
             param._array[...] = view
 
     def _update_blocks(self, update: Update) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._tensor import Tensor
-from ._elementwise import Elementwise, Update, slope
+from ._elementwise import MAXIMIZE, Elementwise, Kernel, Update, slope
 from .optimizer import check_learning_rate, number, require
 
 __all__ = ["Adam", "AdamW"]
@@ -18,6 +18,21 @@ def check_adam_options(lr: Any, betas: Any, eps: float, weight_decay: Any) -> No
     for index, beta in enumerate(betas):
         require(bool(0.0 <= beta < 1.0), f"Invalid beta parameter at index {index}: {beta}")
     require(bool(weight_decay >= 0.0), f"Invalid weight_decay value: {weight_decay}")
+
+
+def _factors(group: dict[str, Any], numbers: dict[str, Any]) -> tuple[float, ...]:
+    """What a step of Adam multiplies and adds: shrink, decay, share1, beta2, share2, eps, rate.
+
+    ``lr * (m / bias1) / (sqrt(v) / bias2 + eps)`` is ``rate * m / (sqrt(v) + eps)``, where the
+    numbers ``eps`` and ``rate`` have been put together.
+    """
+    lr, (beta1, beta2) = number(group["lr"]), map(number, group["betas"])
+    decay, step = number(group["weight_decay"]), numbers["step"].item(0)
+    bias1, bias2 = 1 - beta1**step, (1 - beta2**step) ** 0.5
+    shrink = 1 - lr * decay if group["decoupled_weight_decay"] else 1
+    decay = 0 if group["decoupled_weight_decay"] else decay
+    eps, rate = group["eps"] * bias2, lr * bias2 / bias1
+    return shrink, decay, 1 - beta1, beta2, 1 - beta2, eps, rate
 
 
 class Adam(Elementwise):
@@ -81,28 +96,26 @@ class Adam(Elementwise):
         names = ["exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * bool(group["amsgrad"])
         return dict.fromkeys(names, 0.0)
 
+    def _kernel(self, group: dict[str, Any], numbers: dict[str, Any], fresh: bool) -> Kernel:
+        return Kernel("adam", MAXIMIZE * bool(group["maximize"]), _factors(group, numbers), 3)
+
     def _rule(self, group: dict[str, Any], numbers: dict[str, Any], fresh: bool) -> Update:
-        lr, (beta1, beta2) = number(group["lr"]), map(number, group["betas"])
-        eps, decay, maximize = group["eps"], number(group["weight_decay"]), group["maximize"]
-        shrink = 1 - lr * decay if group["decoupled_weight_decay"] else 1
-        decay = 0 if group["decoupled_weight_decay"] else decay
-        step = numbers["step"].item(0)
-        bias1, bias2 = 1 - beta1**step, (1 - beta2**step) ** 0.5
+        shrink, decay, share1, beta2, share2, eps, rate = _factors(group, numbers)
+        maximize = group["maximize"]
 
         def update(xp: Any, p: Any, g: Any, a: Any, b: Any, m: Any, v: Any, *largest: Any) -> None:
             g = slope(xp, p, g, b, maximize, decay)
             if shrink != 1:
                 p *= shrink
-            m += xp.multiply(xp.subtract(g, m, a), 1 - beta1, a)
+            m += xp.multiply(xp.subtract(g, m, a), share1, a)
             v *= beta2
-            v += xp.multiply(xp.multiply(g, g, a), 1 - beta2, a)
+            v += xp.multiply(xp.multiply(g, g, a), share2, a)
             for top in largest:
                 v = xp.maximum(top, v, out=top)
-            # lr * (m / bias1) / (sqrt(v) / bias2 + eps), with the numbers put together
             xp.sqrt(v, a)
-            a += eps * bias2
+            a += eps
             xp.divide(m, a, a)
-            a *= lr * bias2 / bias1
+            a *= rate
             p -= a
 
         return update

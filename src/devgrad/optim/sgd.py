@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._elementwise import Elementwise, Update, slope
+from ._elementwise import FRESH, MAXIMIZE, NESTEROV, Elementwise, Kernel, Update, slope
 from .optimizer import check_learning_rate, number, require
 
 __all__ = ["SGD"]
@@ -58,6 +58,12 @@ class SGD(Elementwise):
 
     def _arrays(self, group: dict[str, Any]) -> dict[str, float]:
         return {"momentum_buffer": 0.0} if group["momentum"] else {}
+
+    def _kernel(self, group: dict[str, Any], numbers: dict[str, Any], fresh: bool) -> Kernel:
+        flags = MAXIMIZE * bool(group["maximize"]) + NESTEROV * bool(group["nesterov"])
+        lr, decay = number(group["lr"]), number(group["weight_decay"])
+        options = lr, decay, group["momentum"], 1 - group["dampening"]
+        return Kernel("sgd", flags + FRESH * fresh, options, 1)
 
     def _rule(self, group: dict[str, Any], numbers: dict[str, Any], fresh: bool) -> Update:
         lr, decay, maximize = number(group["lr"]), number(group["weight_decay"]), group["maximize"]

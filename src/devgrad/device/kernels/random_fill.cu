@@ -195,6 +195,15 @@ struct Bernoulli {
     }
 };
 
+// Dropout: the scale where something is kept, zero elsewhere.
+template <typename T> struct Kept {
+    T probability, scale;
+    __device__ void operator()(const Words& words, T* out) const {
+        for (int j = 0; j < Real<T>::PER_BLOCK; ++j)
+            out[j] = unit(bits_of(words, j, T())) < probability ? scale : (T)0;
+    }
+};
+
 struct Integers {
     u64 span, base;  // a span of 0 stands for 2^64
     __device__ void operator()(const Words& words, long long* out) const {
@@ -237,6 +246,8 @@ FILL2(exponential_float32, float, 4, Exponential<float>, float)
 FILL2(exponential_float64, double, 2, Exponential<double>, double)
 FILL2(cauchy_float32, float, 4, Cauchy<float>, float)
 FILL2(cauchy_float64, double, 2, Cauchy<double>, double)
+FILL2(kept_float32, float, 4, Kept<float>, float)
+FILL2(kept_float64, double, 2, Kept<double>, double)
 FILL2(integers_int64, long long, 2, Integers, u64)
 
 extern "C" __global__ void uniform_float32(

@@ -140,8 +140,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def predict(self, input: Tensor) -> Tensor:
         """The likeliest class of each input, ``(N,)``; without the tails where it is frequent."""
         head = self.head(input)
-        output: Tensor = head.argmax(1)
-        rare: Any = output >= self.shortlist_size
+        output: Any = head.argmax(1)
+        rare = output >= self.shortlist_size
         if rare.any():
             output[rare] = self._get_full_log_prob(input[rare], head[rare]).argmax(1)
         return output

@@ -120,17 +120,17 @@ class _Conv(_ConvNd):
 
     def _amounts(self) -> list[int]:
         """What is added before and after each dimension, the last first, for `F.pad`."""
-        amounts: list[int] = []
-        for axis in reversed(range(self._dims)):
-            if self.padding == "same":
-                total = self.dilation[axis] * (self.kernel_size[axis] - 1)
-                amounts += [total // 2, total - total // 2]
-            else:
-                amounts += [0, 0] if self.padding == "valid" else [self.padding[axis]] * 2  # type: ignore[list-item]
-        return amounts
+        pairs: list[tuple[int, int]]
+        if isinstance(self.padding, str):
+            reach = [d * (k - 1) for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+            reach = reach if self.padding == "same" else [0] * self._dims
+            pairs = [(total // 2, total - total // 2) for total in reach]
+        else:
+            pairs = [(n, n) for n in self.padding]
+        return [n for pair in reversed(pairs) for n in pair]
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        padding = self.padding
+        padding: Any = self.padding
         if self.padding_mode != "zeros":
             input = F.pad(input, self._amounts(), mode=self.padding_mode)
             padding = 0
@@ -347,9 +347,9 @@ class _LazyConv(LazyModuleMixin, _ConvNd):
         if self.in_channels % self.groups:
             raise ValueError("in_channels must be divisible by groups")
         with no_grad():
-            self.weight.materialize(self._weight_shape())  # type: ignore[attr-defined]
+            self.weight.materialize(self._weight_shape())
             if self.bias is not None:
-                self.bias.materialize((self.out_channels,))  # type: ignore[attr-defined]
+                self.bias.materialize((self.out_channels,))
             self.reset_parameters()
 
 

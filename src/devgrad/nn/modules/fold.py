@@ -44,9 +44,7 @@ class Unfold(_Windows):
 
     def forward(self, input: Tensor) -> Tensor:
         """The columns."""
-        return F.unfold(  # type: ignore[no-any-return]
-            input, self.kernel_size, self.dilation, self.padding, self.stride
-        )
+        return F.unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)
 
 
 class Fold(_Windows):
@@ -63,6 +61,6 @@ class Fold(_Windows):
 
     def forward(self, input: Tensor) -> Tensor:
         """The images."""
-        return F.fold(  # type: ignore[no-any-return]
+        return F.fold(
             input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride
         )

@@ -34,9 +34,7 @@ class LocalResponseNorm(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The input, normalised."""
-        return F.local_response_norm(  # type: ignore[no-any-return]
-            input, self.size, self.alpha, self.beta, self.k
-        )
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
 
     def extra_repr(self) -> str:
         """The options."""
@@ -44,7 +42,11 @@ class LocalResponseNorm(Module):
 
 
 class CrossMapLRN2d(LocalResponseNorm):
-    """`LocalResponseNorm` of images, whose window lies the other way round if ``size`` is even."""
+    """`LocalResponseNorm` of images.
+
+    PyTorch's counts the first channel in windows that have left it behind, and its backward is the
+    derivative of neither. This one does as it says.
+    """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
         super().__init__(size, alpha, beta, k)
@@ -57,7 +59,7 @@ class CrossMapLRN2d(LocalResponseNorm):
         """
         if input.ndim != 4:
             raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.ndim}D instead.")
-        return super().forward(input.flip(1)).flip(1)  # type: ignore[no-any-return]
+        return super().forward(input)
 
 
 class _Scaled(Module):
@@ -111,9 +113,7 @@ class LayerNorm(_Scaled):
 
     def forward(self, input: Tensor) -> Tensor:
         """The input, normalised."""
-        return F.layer_norm(  # type: ignore[no-any-return]
-            input, self.normalized_shape, self.weight, self.bias, self.eps
-        )
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         """The options."""
@@ -158,9 +158,7 @@ class GroupNorm(_Scaled):
 
     def forward(self, input: Tensor) -> Tensor:
         """The input, normalised."""
-        return F.group_norm(  # type: ignore[no-any-return]
-            input, self.num_groups, self.weight, self.bias, self.eps
-        )
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         """The options."""
@@ -210,9 +208,7 @@ class RMSNorm(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The input, normalised."""
-        return F.rms_norm(  # type: ignore[no-any-return]
-            x, self.normalized_shape, self.weight, self.eps
-        )
+        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         """The options."""

@@ -32,7 +32,7 @@ class _PadNd(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The input, padded."""
-        return F.pad(input, self.padding, self._mode)  # type: ignore[no-any-return]
+        return F.pad(input, self.padding, self._mode)
 
     def extra_repr(self) -> str:
         """How much."""
@@ -85,7 +85,7 @@ class _ConstantPadNd(_PadNd):
 
     def forward(self, input: Tensor) -> Tensor:
         """The input, padded."""
-        return F.pad(input, self.padding, self._mode, self.value)  # type: ignore[no-any-return]
+        return F.pad(input, self.padding, self._mode, self.value)
 
     def extra_repr(self) -> str:
         """How much of what."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 import warnings
 from typing import Any
 
@@ -189,13 +188,13 @@ class RNNBase(Module):
         if self.mode == "GRU":
             tensors = [F.linear(x, w_ih, b_ih), *states, w_hh]
             tensors += [] if b_hh is None else [b_hh]
-            return gru_layer.function(tensors, sizes, reverse)[:2]  # type: ignore[no-any-return]
+            return gru_layer.function(tensors, sizes, reverse)[:2]
         bias = None if b_ih is None else b_ih + b_hh
         tensors = [F.linear(x, w_ih, bias), *states, w_hh, *projection]
         if self.mode == "LSTM":
-            return lstm_layer.function(tensors, sizes, reverse)[:3]  # type: ignore[no-any-return]
+            return lstm_layer.function(tensors, sizes, reverse)[:3]
         relu = self.mode == "RNN_RELU"
-        return rnn_layer.function(tensors, sizes, reverse, relu)  # type: ignore[no-any-return]
+        return rnn_layer.function(tensors, sizes, reverse, relu)
 
     def _run(
         self, x: Tensor, states: list[Tensor], sizes: list[int]
@@ -297,11 +296,7 @@ class RNNBase(Module):
 
 
 def _check_dropout(dropout: Any, num_layers: int) -> None:
-    if (
-        not isinstance(dropout, numbers.Number)
-        or isinstance(dropout, bool)
-        or not 0 <= dropout <= 1  # type: ignore[operator]
-    ):
+    if not isinstance(dropout, (int, float)) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
         raise ValueError(
             "dropout should be a number in range [0, 1] representing the probability of an element "
             "being zeroed"

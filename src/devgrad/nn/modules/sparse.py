@@ -93,7 +93,7 @@ class Embedding(_Table):
 
     def forward(self, input: Tensor) -> Tensor:
         """The rows."""
-        return F.embedding(  # type: ignore[no-any-return]
+        return F.embedding(
             input, self.weight, self.padding_idx, self.max_norm, self.norm_type,
             self.scale_grad_by_freq, self.sparse,
         )  # fmt: skip
@@ -126,7 +126,8 @@ class Embedding(_Table):
         tensor([0., 1.])
         """
         _check_table(embeddings)
-        return cls(*embeddings.shape, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse,
+        rows, columns = embeddings.shape
+        return cls(rows, columns, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse,
                    embeddings, freeze)  # fmt: skip
 
 
@@ -181,7 +182,7 @@ class EmbeddingBag(_Table):
             offsets: ``(B,)``, where each bag begins.
             per_sample_weights: of the shape of ``input``: what the rows are multiplied by.
         """
-        return F.embedding_bag(  # type: ignore[no-any-return]
+        return F.embedding_bag(
             input, self.weight, offsets, self.max_norm, self.norm_type, self.scale_grad_by_freq,
             self.mode, self.sparse, per_sample_weights, self.include_last_offset, self.padding_idx,
         )  # fmt: skip
@@ -210,7 +211,8 @@ class EmbeddingBag(_Table):
             AssertionError: it has not two dimensions.
         """
         _check_table(embeddings)
-        bags = cls(*embeddings.shape, max_norm, norm_type, scale_grad_by_freq, mode, sparse,
+        rows, columns = embeddings.shape
+        bags = cls(rows, columns, max_norm, norm_type, scale_grad_by_freq, mode, sparse,
                    embeddings, include_last_offset, padding_idx)  # fmt: skip
         bags.weight.requires_grad = not freeze
         return bags

@@ -44,7 +44,7 @@ class Upsample(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The larger image."""
-        return F.interpolate(  # type: ignore[no-any-return]
+        return F.interpolate(
             input, self.size, self.scale_factor, self.mode, self.align_corners,
             recompute_scale_factor=self.recompute_scale_factor,
         )  # fmt: skip
