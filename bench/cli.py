@@ -172,12 +172,12 @@ def measure(
     return show(data, options, bounds)
 
 
-def show(
-    data: report.Data, options: argparse.Namespace, bounds: Sequence[bars.Bar] | None
-) -> int:
+def show(data: report.Data, options: argparse.Namespace, bounds: Sequence[bars.Bar] | None) -> int:
     """Print a run, and how it stands to the bars if there are any; the exit code."""
     if options.publish:
-        page = publish.publish(data, bars.check(data, bars.load_bars(options.bars)), options.publish)
+        page = publish.publish(
+            data, bars.check(data, bars.load_bars(options.bars)), options.publish
+        )
         print(f"written: {page}", file=sys.stderr)
     print(report.to_markdown(data) if options.markdown else report.to_text(data), end="")
     code = FAILED if went_wrong(data) else 0

@@ -14,8 +14,8 @@ PICTURE = "pictures/benchmarks.svg"
 HEAD = """\
 # Benchmarks
 
-Made by `python -m bench --publish docs`; `bench/README.md` tells how it measures and how to read the
-table, `bench/NOTES.md` what was tried. The times are this machine's: read the ratios.
+Made by `python -m bench --publish docs`; `bench/README.md` tells how it measures and how to read
+the table, `bench/NOTES.md` what was tried. The times are this machine's: read the ratios.
 """
 
 # The lines in the colour of their peer in every plot: three that the colour-blind tell apart, and

@@ -1,4 +1,4 @@
-"""Writes ``docs/autograd.md``: every public name of PyTorch's autograd modules, and whether it works.
+"""Writes ``docs/autograd.md``: the public names of PyTorch's autograd, and whether they work.
 
     python docs/autograd_table.py           write the table
     python docs/autograd_table.py --check   only say whether it is up to date
@@ -28,8 +28,8 @@ REASONS = {
     "autograd.function.InplaceFunction": "deprecated in PyTorch: mark_dirty says it",
     "autograd.function.NestedIOFunction": "deprecated in PyTorch, undocumented",
     "autograd.graph.region_activation_memory_budget": "for torch.compile, which devgrad has not",
-    "autograd.graph.set_warn_on_accumulate_grad_stream_mismatch": "gradients are accumulated on the "
-    "stream of the backward pass: there is nothing to warn of",
+    "autograd.graph.set_warn_on_accumulate_grad_stream_mismatch": "gradients are accumulated on "
+    "the stream of the backward pass: there is nothing to warn of",
     "autograd.graph.set_override_stale_capture_stream": "CUDA graph capture, which devgrad has not",
     "autograd.gradcheck.get_numerical_jacobian": "deprecated in PyTorch",
     "autograd.gradcheck.get_analytical_jacobian": "deprecated in PyTorch",
@@ -47,9 +47,10 @@ def public_names(module: Any) -> list[str]:
     if listed is not None:
         return sorted(listed)
     return sorted(
-        n for n in dir(module)
-        if not n.startswith("_") and getattr(getattr(module, n), "__module__", "").startswith("torch")
-    )  # fmt: skip
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", "").startswith("torch")
+    )
 
 
 def parameters(x: Any) -> list[str] | None:
@@ -79,7 +80,8 @@ def table() -> str:
     lines = [
         "# Autograd: what PyTorch has, and devgrad",
         "",
-        "Made by `docs/autograd_table.py` from PyTorch's own names and signatures; a test checks that it",
+        "Made by `docs/autograd_table.py` from PyTorch's own names and signatures; a test checks "
+        "that it",
         "is up to date.",
     ]
     total = present = 0

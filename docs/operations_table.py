@@ -2,7 +2,7 @@
 
     python docs/operations_table.py                  write the table
     python docs/operations_table.py --check          only say whether it is up to date
-    python docs/operations_table.py --opinfo FILE    take over what `tests/opinfo.py --json FILE` found
+    python docs/operations_table.py --opinfo FILE    take over what `opinfo.py --json FILE` found
 
 How devgrad compares with PyTorch's own database of operations is measured by ``tests/opinfo.py``,
 which takes minutes and needs PyTorch; the outcome is kept in ``docs/opinfo.json``.
@@ -142,7 +142,8 @@ def table() -> str:
     lines = [
         "# Operations",
         "",
-        "Made by `docs/operations_table.py` from the registry; a test checks that it is up to date.",
+        "Made by `docs/operations_table.py` from the registry; a test checks that it is up to "
+        "date.",
         f"{len(public)} public operations, {len(METHODS)} methods and operators; behind them "
         f"{len(OPS)} declared",
         "operations with their derivatives. What is *of its parts* is plain Python over others.",

@@ -43,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "host_only(reason): the test has nothing to do with devices; it runs on the CPU"
     )
+    config.addinivalue_line("markers", "cuda_only: about CUDA alone; it does not run on the CPU")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,6 +67,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     module = metafunc.module.__name__.rpartition(".")[2]
     host_only = module in HOST_ONLY or metafunc.definition.get_closest_marker("host_only")
     devices = DEVICES[:1] if host_only else DEVICES if _no_cuda() is None else DEVICES[:2]
+    if not host_only and metafunc.definition.get_closest_marker("cuda_only"):
+        devices = devices[1:]
     params = [
         pytest.param(d, id=pytest.HIDDEN_PARAM if d == "cpu" else d,
                      marks=[pytest.mark.gpu] if d == "cuda" else [])

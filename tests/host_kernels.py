@@ -1,10 +1,10 @@
-"""Runs CUDA kernels on the host: their source compiled as C++, with one thread in one block.
+"""Runs CUDA kernels on the host: their source compiled as C++, one thread in one block.
 
-`RawModule` is called as CuPy's is. It shows what a kernel computes, not that a GPU agrees: the GPU's
-arithmetic is not part of it. With ``threads=True`` a launch has its blocks, one after the other,
-and the threads of a block as threads of the host, which meet at ``__syncthreads``: what they do
-together is shown then, slowly. Without a compiler (g++ or clang++) the kernels of random numbers are
-replaced by what they are tested against, their form in NumPy; there are no others.
+`RawModule` is called as CuPy's is. It shows what a kernel computes, not that a GPU agrees: the
+GPU's arithmetic is not part of it. With ``threads=True`` a launch has its blocks, one after the
+other, and the threads of a block as threads of the host, which meet at ``__syncthreads``: what they
+do together is shown then, slowly. Without a compiler (g++ or clang++) the kernels of random numbers
+are replaced by what they are tested against, their form in NumPy; there are no others.
 """
 
 from __future__ import annotations
@@ -76,9 +76,7 @@ _TYPES: dict[type, Any] = {
 class RawModule:
     """`cupy.RawModule` on the host, as far as our own kernels need it."""
 
-    def __init__(
-        self, code: str, *, options: tuple[str, ...] = (), threads: bool = False
-    ) -> None:
+    def __init__(self, code: str, *, options: tuple[str, ...] = (), threads: bool = False) -> None:
         self.threads = threads
         shim = _SHIM + (_TOGETHER if threads else _ALONE)
         # No fused multiply-add, as with --fmad=false.

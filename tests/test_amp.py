@@ -62,6 +62,12 @@ def test_on_cuda_what_is_delicate_is_computed_in_float32(device: str) -> None:
         ):  # fmt: skip
             assert made.dtype is devgrad.float32
         assert devgrad.atan2(x, x.float()).dtype is devgrad.float32
+        for layer in (devgrad.nn.LSTM(3, 2), devgrad.nn.GRU(3, 2), devgrad.nn.RNN(3, 2)):
+            out = layer(x.float()[None])[0]
+            assert out.dtype is devgrad.float16
+            out.float().sum().backward()
+            assert layer.weight_hh_l0.grad.dtype is devgrad.float32
+        assert devgrad.nn.LSTMCell(3, 2)(x.float())[0].dtype is devgrad.float16
         with pytest.raises(RuntimeError, match="are unsafe to autocast"):
             devgrad.nn.functional.binary_cross_entropy(x.float(), x.float())
 

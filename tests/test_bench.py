@@ -17,7 +17,7 @@ import devgrad
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import bars, cli, report
+from bench import bars, cli, publish, report
 from bench import compare_devices as comparing
 from bench.client import WorkerDiedError, WorkerError, WorkerProcess
 from bench.peers import PEERS, Loaded, Peer
@@ -213,7 +213,7 @@ def test_values_stay_of_ordinary_size(row: Any) -> None:
     """A gradient that fades into denormal numbers would time the processor's slow path."""
     end = after(row.family.versions[HAND](np, **row.arguments(quick=False)), 1)
     largest = {name: max(map(abs, values)) for name, values in end.items()}
-    assert all(1e-9 < value < 1e9 for value in largest.values()), largest
+    assert all(1e-9 < value < 1e12 for value in largest.values()), largest
 
 
 def test_difference_sees_what_differs() -> None:

@@ -116,7 +116,7 @@ def simple(lib: Any, forward: Callable[..., Any], backward: Any = None) -> Any:
     return type("Simple", (lib.autograd.Function,), members)
 
 
-# --- as it should be used ---------------------------------------------------------------------------
+# --- as it should be used -------------------------------------------------------------------------
 
 
 @program
@@ -326,7 +326,7 @@ def vjp_instead_of_backward(lib: Any) -> Any:
     return x.grad
 
 
-# --- views and changes in place ---------------------------------------------------------------------
+# --- views and changes in place -------------------------------------------------------------------
 
 
 @program
@@ -411,7 +411,7 @@ def outputs_of_two_may_be_changed(lib: Any) -> Any:
     return a.mul_(2)
 
 
-# --- mistakes ---------------------------------------------------------------------------------------
+# --- mistakes -------------------------------------------------------------------------------------
 
 
 @program

@@ -45,7 +45,7 @@ def noting(log: list[Any], label: Any = None, answer: Callable[[Any], Any] = lam
     return hook
 
 
-# --- tensors ----------------------------------------------------------------------------------------
+# --- tensors --------------------------------------------------------------------------------------
 
 
 @program
@@ -184,7 +184,7 @@ def after_accumulation_without_grad(lib: Any) -> Any:
     lib.ones(2).register_post_accumulate_grad_hook(lambda t: None)
 
 
-# --- nodes ------------------------------------------------------------------------------------------
+# --- nodes ----------------------------------------------------------------------------------------
 
 
 @program
@@ -252,7 +252,7 @@ def no_gradient_edge(lib: Any) -> Any:
     lib.autograd.graph.get_gradient_edge(lib.ones(2))
 
 
-# --- saved tensors ----------------------------------------------------------------------------------
+# --- saved tensors --------------------------------------------------------------------------------
 
 
 def saved_hooks(lib: Any, pack: Any, unpack: Any) -> Any:
@@ -360,7 +360,7 @@ def a_version_more(lib: Any) -> Any:
     z.backward()
 
 
-# --- anomaly mode -----------------------------------------------------------------------------------
+# --- anomaly mode ---------------------------------------------------------------------------------
 
 
 @program

@@ -512,6 +512,75 @@ def test_refused_inputs(name: str) -> None:
     assert isinstance(agree(program), Exception)
 
 
+def test_batch_norm_without_running_statistics() -> None:
+    def program(lib: Any) -> Any:
+        plain = lib.nn.BatchNorm1d(3, track_running_stats=False)
+        model = lib.nn.Sequential(lib.nn.BatchNorm1d(3), lib.nn.Sequential(plain)).double()
+        same = lib.func.replace_all_batch_norm_modules_(model) is model
+        return repr(model), list(model.state_dict()), model.eval()(numbers(lib, 4, 3)), same
+
+    agree(program)
+
+
+def test_state_dicts_of_old() -> None:
+    def program(lib: Any) -> Any:
+        layer = lib.nn.BatchNorm1d(3)
+        state = {k: v + 1 for k, v in layer.state_dict().items() if not k.startswith("num")}
+        told = str(layer.load_state_dict(state))
+        return told, layer.state_dict()["num_batches_tracked"], layer.running_mean
+
+    agree(program)
+
+    def refused(lib: Any) -> Any:
+        state = {"running_mean": lib.ones(3), "running_var": lib.ones(3)}
+        return lib.nn.InstanceNorm1d(3).load_state_dict(state)
+
+    assert isinstance(agree(refused), RuntimeError)
+
+
+def test_channels_that_do_not_matter() -> None:
+    agree(lambda lib: lib.nn.InstanceNorm1d(7)(numbers(lib, 2, 3, 4)))  # with a warning
+
+
+def test_batch_norm_fused() -> None:
+    def program(lib: Any) -> Any:
+        utils, found = lib.nn.utils, []
+        for layer, bn, fuse, shape in (
+            (lib.nn.Conv2d(2, 3, 3), lib.nn.BatchNorm2d(3), utils.fuse_conv_bn_eval, (2, 2, 5, 5)),
+            (
+                lib.nn.Conv1d(2, 3, 3, bias=False),
+                lib.nn.BatchNorm1d(3, affine=False),
+                utils.fuse_conv_bn_eval,
+                (2, 2, 5),
+            ),
+            (lib.nn.Linear(2, 3), lib.nn.BatchNorm1d(3), utils.fuse_linear_bn_eval, (4, 2)),
+        ):
+            layer, bn = layer.double(), bn.double()
+            fill(lib, layer)
+            fill(lib, bn)
+            bn.running_mean.copy_(numbers(lib, 3, seed=5))
+            bn.running_var.copy_(numbers(lib, 3, seed=6).exp())
+            fused = fuse(layer.eval(), bn.eval())
+            x = numbers(lib, *shape)
+            found += [fused(x), bn(layer(x)), [p.requires_grad for p in fused.parameters()]]
+        up = lib.nn.ConvTranspose1d(2, 3, 3).double().eval()
+        fill(lib, up)
+        bn = lib.nn.BatchNorm1d(3).double().eval()
+        fill(lib, bn)
+        return found, utils.fuse_conv_bn_eval(up, bn, transpose=True)(numbers(lib, 2, 2, 5))
+
+    agree(program)
+    refused = [
+        lambda nn: nn.utils.fuse_conv_bn_eval(nn.Conv1d(1, 1, 1), nn.BatchNorm1d(1)),
+        lambda nn: nn.utils.fuse_linear_bn_eval(nn.Linear(2, 3).eval(), nn.BatchNorm1d(2).eval()),
+        lambda nn: nn.utils.fuse_conv_bn_eval(
+            nn.Conv1d(1, 1, 1).eval(), nn.BatchNorm1d(1, track_running_stats=False).eval()
+        ),
+    ]
+    for program in refused:
+        assert isinstance(agree(lambda lib, p=program: p(lib.nn)), AssertionError)
+
+
 def test_every_dense_layer_of_pytorch_is_there() -> None:
     # Old names, what needs several GPUs, and how PyTorch cuts a loss into pieces.
     elsewhere = {"Container", "NLLLoss2d", "DataParallel", "SyncBatchNorm"}

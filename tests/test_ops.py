@@ -964,6 +964,9 @@ UNREACHABLE: dict[str, str] = {
     "linalg_ldl_solve": "the same",
     "batch_norm_by": "its statistics have no gradient: see test_nn_functional.py",
     "rows_shared": "padding gets a gradient that is no derivative: see test_nn_functional.py",
+    "rnn_layer": "only layers call it: see test_nn_recurrent.py",
+    "lstm_layer": "the same",
+    "gru_layer": "the same",
 }
 
 

@@ -594,17 +594,23 @@ run.save(path, 300_000)
 once = time.perf_counter() - start
 hit = 0
 for _ in range(kills):
+    ready, tell = os.pipe()
     child = os.fork()
     if not child:
         try:
             run = Run()
             run.load(path)
+            run.train()
+            os.write(tell, b".")
             while True:
-                run.train()
                 run.save(path, 300_000)
+                run.train()
         finally:
             os._exit(1)  # not reached but by an error
-    time.sleep(0.02 + random.uniform(0, 4 * once))
+    os.close(tell)
+    os.read(ready, 1)
+    os.close(ready)
+    time.sleep(random.uniform(0, 4 * once))
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), "the child died by itself"
@@ -663,4 +669,4 @@ def test_killed_while_saving(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     hit, steps = map(int, done.stdout.split())
     assert hit >= 10, "too few of the processes were in the middle of saving"
-    assert steps >= 10, "too few steps were saved"
+    assert steps >= 5, "too few steps were saved"

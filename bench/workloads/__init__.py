@@ -6,7 +6,7 @@ import importlib
 
 # in the order of the table
 for _family in (
-    "regression", "chains", "graphs", "elementwise", "matmul", "rows", "tables", "images",
-    "networks", "memory", "imports",
+    "regression", "chains", "graphs", "elementwise", "matmul", "rows", "launches", "tables",
+    "images", "networks", "memory", "imports",
 ):  # fmt: skip
     importlib.import_module(f"{__name__}.{_family}")

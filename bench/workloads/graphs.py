@@ -51,7 +51,7 @@ def _quartic(lib: Any, x: Any) -> Any:
 
 @workload("hessian_vector_product", per="product", quick={"size": 100})
 def hessian_vector_product(lib: Any, device: Any, *, size: int = 1_000) -> Case:
-    """A gradient with its graph, and the derivative of its product with a vector; 1,000 elements."""
+    """A gradient with its graph, and the derivative of its product with a vector; size 1,000."""
     x = lib.linspace(-1.0, 1.0, size, device=device, requires_grad=True)
     v = lib.linspace(0.5, 1.5, size, device=device)
     product = None

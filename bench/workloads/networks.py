@@ -134,9 +134,7 @@ def _block_class(lib: Any, width: int, heads: int, fused: bool) -> Any:
         def attention(self, x: Any, mask: Any) -> Any:
             batch, tokens, _ = x.shape
             parts = self.qkv(x).split(width, dim=2)
-            q, k, v = (
-                p.view(batch, tokens, heads, width // heads).transpose(1, 2) for p in parts
-            )
+            q, k, v = (p.view(batch, tokens, heads, width // heads).transpose(1, 2) for p in parts)
             if fused:
                 y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
             else:
@@ -149,10 +147,8 @@ def _block_class(lib: Any, width: int, heads: int, fused: bool) -> Any:
 
 @workload("gpt_block", per="step", quick={"batch": 2, "tokens": 8}, rtol=1e-3,
           cases={"written": {"fused": False}, "sdpa": {"fused": True}})  # fmt: skip
-def gpt_block(
-    lib: Any, device: Any, *, fused: bool, batch: int = 16, tokens: int = 64
-) -> Case:
-    """Two GPT layers, width 128, 4 heads, 64 tokens, batch 16, AdamW; attention written or called."""
+def gpt_block(lib: Any, device: Any, *, fused: bool, batch: int = 16, tokens: int = 64) -> Case:
+    """Two GPT layers, width 128, 4 heads, 64 tokens, batch 16, AdamW; attention by hand or sdpa."""
     width, heads = 128, 4
     block = _block_class(lib, width, heads, fused)
     layers = lib.nn.ModuleList([block(), block()]).to(device)

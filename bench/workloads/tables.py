@@ -103,7 +103,9 @@ def fancy_index_hand(xp: Any, *, rows: int, count: int) -> Case:
     return Case(step, result=lambda: result)
 
 
-@workload("gather", per="step", cases={"1M": {"rows": 1_000_000, "count": 4}}, quick={"rows": 1_000})
+@workload(
+    "gather", per="step", cases={"1M": {"rows": 1_000_000, "count": 4}}, quick={"rows": 1_000}
+)
 def gather(lib: Any, device: Any, *, rows: int, count: int) -> Case:
     """`gather` of 4 of the 8 columns of each of a million rows, and its gradient."""
     x = scattered(lib, device, rows, 8).requires_grad_()
@@ -136,6 +138,4 @@ def index_add(lib: Any, device: Any, *, rows: int, width: int, count: int) -> Ca
         out = x.index_add(0, index, source)
         out.backward(g)
 
-    return Case(
-        step, result=lambda: {"out": out, "x.grad": x.grad, "source.grad": source.grad}
-    )
+    return Case(step, result=lambda: {"out": out, "x.grad": x.grad, "source.grad": source.grad})

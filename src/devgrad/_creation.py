@@ -7,7 +7,7 @@ from typing import Any
 
 from . import _filling
 from ._filling import *  # noqa: F403  (the one module to look for creation in)
-from ._filling import as_size, chosen_type, fill, finished, new_method
+from ._filling import as_size, chosen_type, fill, finished, full, new_method
 from ._tensor import Size, Tensor, wrap
 from .device import (
     CPU,

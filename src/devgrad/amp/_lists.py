@@ -10,11 +10,11 @@ __all__ = ["POLICIES"]
 _LOWER_ANYWHERE = """
     conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d prelu
     addmm matmul mm linear addbmm baddbmm bmm scaled_dot_product_attention linalg.vecdot
-    __matmul__ __rmatmul__ lstm gru rnn_tanh rnn_relu
+    __matmul__ __rmatmul__
 """
 _LOWER_ON_CUDA = """
     convolution addmv addr einsum mv chain_matmul linalg.multi_dot lstm_cell gru_cell
-    rnn_tanh_cell rnn_relu_cell
+    rnn_tanh_cell rnn_relu_cell lstm_layer gru_layer rnn_layer
 """
 
 # What leaves float16's range, or loses much in it.

@@ -62,17 +62,16 @@ from ._transfer import fetched, retyped, transferred
 
 __all__ = [
     "CPU", "DEFAULT_SEED", "Device", "DType", "DTYPES", "MersenneTwister", "OutOfMemoryError",
-    "TensorType", "are_deterministic_algorithms_enabled", "array_namespace", "check_on_cuda", "checked_seed", "checks_on_cuda",
-    "combine_categories", "cuda_is_loaded", "cuda_problem", "cuda_stream", "cuda_streams",
-    "current_cuda_index", "current_device", "default_stream", "device_error", "device_of_array",
-    "draws", "dtype_of_array", "dtype_of_number", "fetched", "get_default_device",
-    "get_default_dtype", "get_deterministic_debug_mode", "get_num_threads", "in_units", "install",
-    "is_deterministic_algorithms_warn_only_enabled", "known_namespaces", "named",
-    "new_philox", "placed", "promote_types", "quiet", "resolve", "retyped", "seed_cuda",
+    "TensorType", "are_deterministic_algorithms_enabled", "array_namespace", "check_on_cuda",
+    "checked_seed", "checks_on_cuda", "combine_categories", "cuda_is_loaded", "cuda_problem",
+    "cuda_stream", "cuda_streams", "current_cuda_index", "current_device", "default_stream",
+    "device_error", "device_of_array", "draws", "dtype_of_array", "dtype_of_number", "fetched",
+    "get_default_device", "get_default_dtype", "get_deterministic_debug_mode", "get_num_threads",
+    "in_units", "install", "is_deterministic_algorithms_warn_only_enabled", "known_namespaces",
+    "named", "new_philox", "placed", "promote_types", "quiet", "resolve", "retyped", "seed_cuda",
     "set_current_cuda_index", "set_default_device", "set_default_dtype",
-    "set_deterministic_debug_mode", "set_device_fallback",
-    "set_num_threads", "transferred", "use_deterministic_algorithms",
-    "user_stacklevel", "when_several",
+    "set_deterministic_debug_mode", "set_device_fallback", "set_num_threads", "transferred",
+    "use_deterministic_algorithms", "user_stacklevel", "when_several",
 ]  # fmt: skip
 
 keep_freed_memory()

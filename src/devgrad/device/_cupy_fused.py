@@ -1,8 +1,8 @@
 """Kernels in the place of formulas, where launching is what costs: ``xp.softmax`` in one launch.
 
-Each takes what the formula of ``_formulas.py`` takes. What a kernel is not made for (half precision,
-complex numbers, nothing at all) goes to the formula. ``DEVGRAD_CUDA_KERNELS=0`` in the environment
-sends everything there.
+Each takes what the formula of ``_formulas.py`` takes. What a kernel is not made for (half
+precision, complex numbers, nothing at all) goes to the formula. ``DEVGRAD_CUDA_KERNELS=0`` in the
+environment sends everything there.
 """
 
 from __future__ import annotations

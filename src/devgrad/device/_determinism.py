@@ -27,8 +27,8 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
     """Have every operation give the same bits each time, also where that takes longer.
 
     On the CPU all do. On CUDA, sums at indices that repeat (the gradients of indexing, of
-    embeddings, ``scatter_add``) are otherwise added in whatever order the threads come; now they are
-    sorted first. No operation is without such a way, so nothing is ever refused.
+    embeddings, ``scatter_add``) are otherwise added in whatever order the threads come; now they
+    are sorted first. No operation is without such a way, so nothing is ever refused.
 
     Args:
         mode: whether they must.

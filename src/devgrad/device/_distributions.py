@@ -350,6 +350,18 @@ class Distributions(WordStream):
                 np.copyto(part, integers < limit)
         return out
 
+    def kept(self, p: float, shape: Shape, dtype: npt.DTypeLike) -> Array:
+        """Dropout's noise: ``1 / p`` where something is kept, with probability ``p``; else 0.
+
+        Example:
+            >>> from devgrad.device._mt19937 import MersenneTwister
+            >>> MersenneTwister(0).kept(0.5, (4,), np.float32)
+            array([0., 0., 2., 0.], dtype=float32)
+        """
+        noise = self.bernoulli(p, shape, dtype)
+        noise /= p
+        return noise
+
     def _fill_bernoulli_of_array(self, out: Array, p: Array) -> None:
         fill = self._fill_unit_float64 if p.dtype == checks.DOUBLE else self._fill_unit_float32
         working = np.float64 if p.dtype == checks.DOUBLE else np.float32

@@ -35,9 +35,9 @@ which every kind of array has to offer:
 ``device_count()``, ``synchronize(i)``, ``device_name(i)``, ``memory_allocated(i)``
 ===================  ===============================================================================
 
-and the formulas of ``_formulas.py``: ``softmax`` and the like. A kind of device other than the CPU has
-besides what ``_cupy_runtime.RUNTIME`` lists: copies between devices, pinned memory, streams, the
-words for its errors.
+and the formulas of ``_formulas.py``: ``softmax`` and the like. A kind of device other than the CPU
+has besides what ``_cupy_runtime.RUNTIME`` lists: copies between devices, pinned memory, streams,
+the words for its errors.
 """
 
 from __future__ import annotations

@@ -267,7 +267,8 @@ def _bernoulli(bits: Array, limit: int) -> Array:
 
 def _kept(bits: Array, probability: float, scale: float) -> Array:
     number = _real(bits).type
-    return np.where(_unit(bits) < number(probability), number(scale), number(0))
+    noise: Array = np.where(_unit(bits) < number(probability), number(scale), number(0))
+    return noise
 
 
 def _integers(bits: Array, span: int, base: int) -> Array:

@@ -256,7 +256,9 @@ class Draws:
         """Dropout's noise: ``1 / p`` where something is kept, with probability ``p``; else 0."""
         dtype = np.dtype(dtype)
         if dtype not in (checks.SINGLE, checks.DOUBLE):
-            return self.bernoulli(p, shape, dtype) / dtype.type(p)
+            noise = self.bernoulli(p, shape, dtype)
+            noise /= p
+            return noise
         with self._xp.on_device(self._index):
             return self._filled("kept", math.prod(shape), dtype, p, 1 / p).reshape(shape)
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ._modules import functional_call, stack_module_state
+from ._modules import functional_call, replace_all_batch_norm_modules_, stack_module_state
 from ._transforms import (
     grad,
     grad_and_value,
@@ -20,4 +20,5 @@ from ._transforms import (
 from ._vmap import vmap
 
 __all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp",
-           "linearize", "stack_module_state", "vjp", "vmap"]  # fmt: skip
+           "linearize", "replace_all_batch_norm_modules_", "stack_module_state", "vjp",
+           "vmap"]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 from .._tensor import Tensor
 from ..ops import FUNCTIONS
 
-__all__ = ["functional_call", "stack_module_state"]
+__all__ = ["functional_call", "replace_all_batch_norm_modules_", "stack_module_state"]
 
 
 def functional_call(
@@ -128,3 +128,21 @@ def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Any], dict[str,
         stacked([dict(m.named_parameters()) for m in models], True),
         stacked([dict(m.named_buffers()) for m in models], False),
     )
+
+
+def replace_all_batch_norm_modules_(root: Any) -> Any:
+    """Let no batch normalisation in ``root`` keep running statistics any more, in place.
+
+    Inside of `vmap` they could not be changed. Afterwards each batch is normalised by itself, also
+    in evaluation.
+
+    >>> import devgrad
+    >>> model = devgrad.nn.Sequential(devgrad.nn.BatchNorm1d(2))
+    >>> devgrad.func.replace_all_batch_norm_modules_(model)[0].running_mean is None
+    True
+    """
+    for module in root.modules():
+        if hasattr(module, "track_running_stats") and hasattr(module, "num_batches_tracked"):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

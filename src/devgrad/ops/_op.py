@@ -161,6 +161,11 @@ class OpNode(Node):
         ]
 
 
+def _saved(name: str) -> property:
+    """What shows a saved value of a node: ``z.grad_fn._saved_other``."""
+    return property(lambda node: node.saved_values()[name])
+
+
 def _ufunc(forward: Any) -> str | None:
     """The name of the array function that a forward is no more than a call of."""
     code = forward.__code__
@@ -260,9 +265,8 @@ class Op:
         self.saved_arrays = tuple(n for n in self.saved_names if n in arrays)
         self.node_class.releases = bool(self.saved_arrays)  # type: ignore[attr-defined]
         for name in self.saved_names:
-            value = property(lambda node, name=name: node.saved_values()[name])
             for title in (name, _SAVED_AS.get(name, name)):
-                setattr(self.node_class, f"_saved_{title}", value)
+                setattr(self.node_class, f"_saved_{title}", _saved(name))
         return self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

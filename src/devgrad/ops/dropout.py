@@ -35,13 +35,14 @@ def _as_in_memory(array: Any, draw: Callable[[Any], Any]) -> Any:
     return draw(array.shape)
 
 
-def _kept(input: Tensor, p: float, features: bool, dtype: Any = None) -> Any:
-    """An array of ones where something is kept and zeros where it is dropped."""
+def _kept(input: Tensor, p: float, features: bool, dtype: Any = None, scaled: bool = False) -> Any:
+    """An array of ones, or of ``1 / (1 - p)``, where something is kept; of zeros elsewhere."""
     kind, array = input._type, input._array
     source, wanted = draws(None, kind), kind.array_dtype if dtype is None else dtype
 
     def draw(shape: Any) -> Any:
-        return placed(source.bernoulli(1 - p, shape, wanted), kind.device.types[wanted])
+        drawn = (source.kept if scaled else source.bernoulli)(1 - p, shape, wanted)
+        return placed(drawn, kind.device.types[wanted])
 
     if not features:
         return _as_in_memory(array, draw)
@@ -65,9 +66,8 @@ def _dropped(input: Tensor, p: float, train: bool, features: bool, alpha: bool) 
             f"result type Float can't be cast to the desired output type {kind.dtype.title}. "
             "Dropout scales what it keeps: convert the tensor first, x.float()"
         )
-    noise = _kept(input, p, features)
+    noise = _kept(input, p, features, scaled=not alpha)
     if not alpha:
-        noise /= 1 - p
         return mul.function(input, wrap(noise, kind))
     # What is dropped becomes the limit of selu for small inputs; then mean and variance of a
     # standard normal input are made 0 and 1 again.

@@ -142,8 +142,8 @@ def _difference(a: Any, b: Any) -> Any:
 
 
 logaddexp.vjp(
-    input=lambda g, input, other: g / conj(1 + exp(_difference(other, input))),
-    other=lambda g, input, other: g / conj(1 + exp(_difference(input, other))),
+    input=lambda g, input, other: g * conj(sigmoid(_difference(input, other))),
+    other=lambda g, input, other: g * conj(sigmoid(_difference(other, input))),
 )
 
 
@@ -160,8 +160,8 @@ def logaddexp2(xp: Any, input: Array, other: Array) -> Array:
 
 
 logaddexp2.vjp(
-    input=lambda g, input, other: g / (1 + exp2(_difference(other, input))),
-    other=lambda g, input, other: g / (1 + exp2(_difference(input, other))),
+    input=lambda g, input, other: g * sigmoid(_difference(input, other) * _LN2),
+    other=lambda g, input, other: g * sigmoid(_difference(other, input) * _LN2),
 )
 
 

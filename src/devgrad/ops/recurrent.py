@@ -151,12 +151,14 @@ rnn_layer.vjp(tensors=_rnn_gradients)
 # --- long short-term memory -----------------------------------------------------------------------
 
 
-def _halves(xp: Any, like: Array, width: int) -> tuple[Array, Array]:
-    """Factor and summand that make a sigmoid of a tanh, ``(tanh(x / 2) + 1) / 2``, for the gates
-    that are sigmoids; 1 and 0 for the new content, which is a tanh."""
-    factor = xp.full((4, width), 0.5, like.dtype)
-    factor[2] = 1
-    return factor.reshape(4 * width), 1 - factor.reshape(4 * width)
+def _halves(xp: Any, c: Array) -> tuple[Array, Array]:
+    """Factors and summands that make sigmoids of a tanh, ``(tanh(x / 2) + 1) / 2``, for the gates
+    that are sigmoids; 1 and 0 for the new content, which is a tanh. ``(B, 4 H)``."""
+    b, width = c.shape
+    factor = xp.full((b, 4, width), 0.5, c.dtype)
+    factor[:, 2] = 1
+    factor = factor.reshape(b, 4 * width)
+    return factor, 1 - factor
 
 
 @op(outputs=("out", "h", "c", "gates", "cells"), differentiable=3, function=False, method=False)
@@ -165,7 +167,7 @@ def lstm_layer(xp: Any, tensors: Arrays, sizes: Any, reverse: bool) -> Any:
     w_hr (P, H): all outputs (N, P), the last h and c, all gates (N, 4 H) and cells (N, H)."""
     x, h, c, w, *projection = tensors
     h, c, width = h.copy(), c.copy(), c.shape[1]
-    factor, summand = _halves(xp, x, width)
+    factor, summand = _halves(xp, c)
     w = xp.ascontiguousarray(w.T)
     gates = xp.empty(x.shape, x.dtype)
     out = xp.empty((x.shape[0], h.shape[1]), x.dtype)
@@ -173,10 +175,10 @@ def lstm_layer(xp: Any, tensors: Arrays, sizes: Any, reverse: bool) -> Any:
     for rows, b in _steps(sizes, reverse):
         z = xp.matmul(h[:b], w, out=gates[rows])
         z += x[rows]
-        z *= factor
+        z *= factor[:b]
         xp.tanh(z, out=z)
-        z *= factor
-        z += summand
+        z *= factor[:b]
+        z += summand[:b]
         cell = xp.multiply(z[:, width : 2 * width], c[:b], out=cells[rows])
         cell += z[:, :width] * z[:, 2 * width : 3 * width]
         c[:b] = cell

@@ -9,14 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from .._tensor import Tensor, constant
-from ._along import _grid, lifted
+from ._along import _grid, lifted, reshaped, take_along
 from ._arguments import as_int, wrong_argument
-from ._formula import expand_to, zeros_like
+from ._formula import conj, expand_to
 from ._inplace import bump, check_inplace, inplace_form
 from ._layout import as_dim
 from ._op import FUNCTIONS, Array, Number, composite, op
+from .comparison import where
 from .indexing import crop, fill_number
+from .joining import cat
 from .rows import apart, check_bounds, recorded, written_over
+from .scans import recurrence, shifted
 
 __all__ = ["gather"]
 
@@ -92,7 +95,7 @@ _ungathered.vjp(input=lambda g, index, dim: gather(g, dim, index))
 
 @op(name="_scatter", node="ScatterBackward0", function=False, method=False)
 def _scatter_tensor(xp: Any, input: Array, index: Array, src: Array, dim: int) -> Array:
-    result = input.copy()
+    result = xp.array(input)  # (of 0-dim arrays NumPy's arithmetic makes scalars)
     if index.size:
         into = lifted(result)
         into[_grid(xp, lifted(index), as_dim(dim, input.ndim))] = lifted(src)
@@ -101,7 +104,7 @@ def _scatter_tensor(xp: Any, input: Array, index: Array, src: Array, dim: int) -
 
 @op(node="ScatterBackward1", function=False, method=False)
 def _scatter_number(xp: Any, input: Array, index: Array, dim: int, value: Any) -> Array:
-    result = input.copy()
+    result = xp.array(input)
     if index.size:
         lifted(result)[_grid(xp, lifted(index), as_dim(dim, input.ndim))] = value
     return result
@@ -123,7 +126,7 @@ def _write_added(xp: Any, target: Any, index: Any, src: Any, dim: int) -> None:
 
 @op(name="_scatter_add", node="ScatterAddBackward0", function=False, method=False)
 def _scatter_sum(xp: Any, input: Array, index: Array, src: Array, dim: int) -> Array:
-    result = input.copy()
+    result = xp.array(input)
     _write_added(xp, result, index, src, dim)
     return result
 
@@ -224,7 +227,7 @@ written_over(scatter_add_, "scatter_add_")
 def _reduced(
     xp: Any, input: Array, index: Array, src: Array, dim: int, reduce: str, include_self: bool
 ) -> Array:
-    result = input.copy()
+    result = xp.array(input)
     if not index.size:
         return result
     into, places = lifted(result), _grid(xp, lifted(index), as_dim(dim, input.ndim))
@@ -270,25 +273,61 @@ def _without_own(g: Any, index: Any, dim: int, include_self: bool) -> Any:
     return g if include_self else _scatter_number(g, index, dim, 0)
 
 
+@op(
+    outputs=("order", "own", "theirs", "first", "last", "start", "end"),
+    function=False, method=False,
+)  # fmt: skip
+def _lines(xp: Any, input: Array, index: Array, dim: int, include_self: bool) -> Any:
+    """The order in which all values for one place lie side by side, and the way back.
+
+    ``own`` and ``theirs`` are where those of ``input`` and of the source have come to lie; a value
+    is the ``first`` or ``last`` for its place (as bools, and as numbers ``start`` and ``end``).
+    """
+    count = input.size if include_self else 0
+    places = xp.arange(input.size).reshape(input.shape or (1,))
+    theirs = places[_grid(xp, lifted(index), as_dim(dim, input.ndim))].reshape(-1)
+    places = xp.concatenate([places.reshape(-1)[:count], theirs])
+    order = places.argsort(kind="stable")
+    back = xp.empty_like(order)
+    back[order] = xp.arange(order.size)
+    ordered = places[order]
+    first = xp.ones(order.size, bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    last = xp.ones(order.size, bool)
+    last[:-1] = first[1:]
+    return (
+        order, back[:count], back[count:], first, last, first.astype(input.dtype),
+        last.astype(input.dtype),
+    )  # fmt: skip
+
+
 def _others(input: Any, index: Any, src: Any, dim: int, include_self: bool) -> Any:
-    """The product of what is not zero at each place, and how many zeros there are."""
-    none = zeros_like(input), zeros_like(src)
-    own, theirs = _flags(input, none[0], True), _flags(src, none[1], True)
-    product = _reduced(input + own, index, src + theirs, dim, "prod", include_self)
-    own = _without_own(own, index, dim, include_self)
-    return product, own, theirs, _scatter_sum(own, index, theirs, dim)
+    """The product of all the other values for a place, at those of ``input`` and of ``src``.
+
+    It is made of running products from both ends, not by a division: zeros are no trouble then,
+    at any order.
+    """
+    order, own, theirs, first, last, start, end = _lines(input, index, dim, include_self)
+    values = reshaped(src, (-1,))
+    if include_self:
+        values = cat([reshaped(input, (-1,)), values], 0)
+    x = take_along(values, order, 0, True, False)
+    before = recurrence(where(first, 0, shifted(x, 0, False, 0)), start, 0, False)
+    after = recurrence(where(last, 0, shifted(x, 0, True, 0)), end, 0, True)
+    rest = before * after
+    return take_along(rest, own, 0, True, False), take_along(rest, theirs, 0, True, False)
 
 
 def _reduce_input(
-    g: Any, input: Any, index: Any, src: Any, out: Any, dim: int, reduce: str, include_self: bool
-) -> Any:
+    g: Any, input: Any, index: Any, src: Any, out: Any, input_shape: Any, dim: int, reduce: str,
+    include_self: bool,
+) -> Any:  # fmt: skip
     if reduce == "mean":
         g = g / _counts(input, index, dim, include_self)
     elif reduce == "prod":
-        product, own, _, zeros = _others(input, index, src, dim, include_self)
-        # The product of the others: without the one zero that may be our own.
-        rest = product * _flags(zeros, own, True)
-        g = g * rest / (input + _flags(input, zeros_like(input), True))
+        if include_self:  # (elsewhere there is nothing to multiply with, or nothing is left of it)
+            others, _ = _others(input, index, src, dim, True)
+            g = g * conj(reshaped(others, input_shape))
     elif reduce in ("amax", "amin"):
         own, theirs = _ties(input, index, src, out, dim, include_self)
         g = g * own / _scatter_sum(own, index, theirs, dim)
@@ -296,14 +335,14 @@ def _reduce_input(
 
 
 def _reduce_src(
-    g: Any, input: Any, index: Any, src: Any, out: Any, dim: int, reduce: str, include_self: bool
-) -> Any:
+    g: Any, input: Any, index: Any, src: Any, out: Any, src_shape: Any, dim: int, reduce: str,
+    include_self: bool,
+) -> Any:  # fmt: skip
     if reduce == "mean":
         g = g / _counts(input, index, dim, include_self)
     elif reduce == "prod":
-        product, _, theirs, zeros = _others(input, index, src, dim, include_self)
-        rest = gather(product, dim, index) * _flags(gather(zeros, dim, index), theirs, True)
-        return gather(g, dim, index) * rest / (src + theirs)
+        _, others = _others(input, index, src, dim, include_self)
+        return gather(g, dim, index) * conj(reshaped(others, src_shape))
     elif reduce in ("amax", "amin"):
         own, theirs = _ties(input, index, src, out, dim, include_self)
         return gather(g / _scatter_sum(own, index, theirs, dim), dim, index) * theirs
@@ -317,11 +356,11 @@ def _ties(input: Any, index: Any, src: Any, out: Any, dim: int, include_self: bo
 
 
 _reduced.vjp(
-    input=lambda g, input, index, src, out, dim, reduce, include_self: _reduce_input(
-        g, input, index, src, out, dim, reduce, include_self
+    input=lambda g, input, index, src, out, input_shape, dim, reduce, include_self: _reduce_input(
+        g, input, index, src, out, input_shape, dim, reduce, include_self
     ),
-    src=lambda g, input, index, src, out, dim, reduce, include_self: _reduce_src(
-        g, input, index, src, out, dim, reduce, include_self
+    src=lambda g, input, index, src, out, src_shape, dim, reduce, include_self: _reduce_src(
+        g, input, index, src, out, src_shape, dim, reduce, include_self
     ),
 )
 

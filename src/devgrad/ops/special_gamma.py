@@ -220,7 +220,7 @@ def log_ndtr(xp: Any, input: Array) -> Array:
 
     >>> import devgrad
     >>> devgrad.special.log_ndtr(devgrad.tensor([-100.0, 0.0]))
-    tensor([-5.0052e+03, -6.9315e-01])
+    tensor([-5.0055e+03, -6.9315e-01])
     """
     refuse_dtype(input, "c", "log_ndtr")
     scaled = input * -math.sqrt(0.5)

@@ -79,9 +79,7 @@ class Elementwise(Optimizer):
         """
         raise NotImplementedError
 
-    def _kernel(
-        self, group: dict[str, Any], numbers: dict[str, Any], fresh: bool
-    ) -> Kernel | None:
+    def _kernel(self, group: dict[str, Any], numbers: dict[str, Any], fresh: bool) -> Kernel | None:
         """The same step as a kernel; None if there is none."""
         return None
 
@@ -153,7 +151,6 @@ class _Pieces:
         self.params = params
         self.kind = kind = params[0]._type
         self.real = kind.dtype.to_real().array_dtype
-        xp = kind.xp
         self.fresh = not state.get(params[0])
         self.shapes = [p._array.shape for p in params]
         self.sizes = [p._array.size for p in params]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 import pickletools
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
@@ -46,7 +47,10 @@ def run(
     """
     machine = _Machine(found, persistent)
     try:
-        for opcode, argument, _ in pickletools.genops(program):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of bent escapes in strings
+            operations = [(opcode, argument) for opcode, argument, _ in pickletools.genops(program)]
+        for opcode, argument in operations:
             step = getattr(machine, f"op_{opcode.name.lower()}", None)
             if step is not None:
                 step(argument)

@@ -38,7 +38,7 @@ struct GeluSlope {
 
 // 1 + tanh(u) of the approximation by tanh: the root of 2 / pi, and 0.044715 times that.
 template <typename T> __device__ inline T gelu_tanh(T x) {
-    return tanh((x * x * (T)0.03567740813636141 + (T)0.79788456080286535588) * x) + (T)1;
+    return tanh((x * x * (T)0.035677408136300125 + (T)0.79788456080286535588) * x) + (T)1;
 }
 
 struct GeluTanh {
@@ -48,7 +48,7 @@ struct GeluTanh {
 struct GeluTanhSlope {
     template <typename T> __device__ T operator()(T g, T x) const {
         T t = gelu_tanh(x);
-        T slope = x * x * (T)0.10703222440908423 + (T)0.79788456080286535588;
+        T slope = x * x * (T)0.10703222440890038 + (T)0.79788456080286535588;
         return (slope * x * ((T)2 - t) + (T)1) * t * (T)0.5 * g;
     }
 };

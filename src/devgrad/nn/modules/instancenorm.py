@@ -36,14 +36,17 @@ class _InstanceNorm(_NormBase):
             names = [f"{prefix}{name}" for name in ("running_mean", "running_var")]
             found = [name for name in names if name in state_dict]
             if found:
-                title = type(self).__name__
+                title, names = type(self).__name__, [f'"{name}"' for name in found]
                 error_msgs.append(
-                    f"Unexpected running stats buffer(s) {' and '.join(map(repr, found))} for "
-                    f"{title} with track_running_stats=False. If state_dict is a checkpoint saved "
-                    f"before 0.4.0, this may be expected because {title} does not track running "
-                    "stats by default since 0.4.0. Please remove these keys from state_dict, or "
-                    f"make the {title} with track_running_stats=True."
+                    f"Unexpected running stats buffer(s) {' and '.join(names)} for {title} with "
+                    "track_running_stats=False. If state_dict is a checkpoint saved before 0.4.0, "
+                    f"this may be expected because {title} does not track running stats by default "
+                    "since 0.4.0. Please remove these keys from state_dict. If the running stats "
+                    f"are actually needed, instead set track_running_stats=True in {title} to "
+                    f"enable them. See the documentation of {title} for details."
                 )
+                for name in found:
+                    del state_dict[name]
         super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys,
                                       unexpected_keys, error_msgs)  # fmt: skip
 
