@@ -42,13 +42,16 @@ def publish(data: Data, verdicts: Sequence[Verdict], folder: Path) -> Path:
 
 
 def curves(data: Data) -> dict[str, dict[str, list[tuple[float, float]]]]:
-    """Of each family in several sizes, for each peer: the sizes and the median times."""
+    """Of each family in several sizes, by its name and unit of work, for each peer: the sizes and
+    the median times.
+    """
     families: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for result in data["results"]:
         size = result["arguments"].get("size")
         if size is None or result["metric"] != "time" or "/" not in result["workload"]:
             continue
-        peers = families.setdefault(result["workload"].partition("/")[0], {})
+        family = f"{result['workload'].partition('/')[0]}, per {result['per']}"
+        peers = families.setdefault(family, {})
         for peer, median in result["medians"].items():
             if median is not None:
                 peers.setdefault(peer, []).append((size, median["median"]))
@@ -74,7 +77,7 @@ def _plot(data: Data, path: Path) -> bool:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    with pyplot.rc_context({"svg.hashsalt": "devgrad", "font.size": 9}):
+    with pyplot.rc_context({"svg.hashsalt": "devgrad", "svg.fonttype": "none", "font.size": 9}):
         figure, axes = pyplot.subplots(
             1, len(found), figsize=(4.2 * len(found), 3.6), squeeze=False, layout="constrained"
         )
@@ -91,7 +94,7 @@ def _draw(plot: Any, family: str, peers: dict[str, list[tuple[float, float]]]) -
         colour, mark = LOOKS.get(peer, (None, "d"))
         plot.loglog(*zip(*points, strict=True), color=colour, marker=mark, ms=4, lw=1.5, label=peer)
     plot.set_title(family)
-    plot.set_xlabel("rows of a square matrix" if family == "matmul" else "elements")
+    plot.set_xlabel("rows of a square matrix" if family.startswith("matmul") else "elements")
     plot.set_ylabel("seconds")
     plot.grid(True, which="major", lw=0.4, alpha=0.6)
     plot.legend(frameon=False)

@@ -62,12 +62,6 @@ def test_on_cuda_what_is_delicate_is_computed_in_float32(device: str) -> None:
         ):  # fmt: skip
             assert made.dtype is devgrad.float32
         assert devgrad.atan2(x, x.float()).dtype is devgrad.float32
-        for layer in (devgrad.nn.LSTM(3, 2), devgrad.nn.GRU(3, 2), devgrad.nn.RNN(3, 2)):
-            out = layer(x.float()[None])[0]
-            assert out.dtype is devgrad.float16
-            out.float().sum().backward()
-            assert layer.weight_hh_l0.grad.dtype is devgrad.float32
-        assert devgrad.nn.LSTMCell(3, 2)(x.float())[0].dtype is devgrad.float16
         with pytest.raises(RuntimeError, match="are unsafe to autocast"):
             devgrad.nn.functional.binary_cross_entropy(x.float(), x.float())
 
@@ -83,6 +77,26 @@ def test_gradients_come_in_the_parameters_dtype(device: str) -> None:
     for p, q in zip(layer.parameters(), expected.parameters()):
         assert p.grad.dtype is devgrad.float32
         assert np.allclose(numpy_of(p.grad), numpy_of(q.grad), rtol=2e-2, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU", "TransformerEncoderLayer"])
+def test_larger_layers_take_part(name: str, device: str) -> None:
+    """Recurrent layers multiply their input in half, and keep their states in float32."""
+    devgrad.manual_seed(0)
+    sizes = {"input_size": 4, "hidden_size": 3}
+    if name == "TransformerEncoderLayer":
+        sizes = {"d_model": 4, "nhead": 2, "dim_feedforward": 8, "dropout": 0}
+    layer = getattr(devgrad.nn, name)(**sizes)
+    x = devgrad.randn(5, 2, 4)
+    whole = layer(x)
+    with half(device):
+        mixed = layer(x)
+    if isinstance(whole, tuple):
+        whole, mixed = whole[0], mixed[0]
+    a, b = numpy_of(whole), numpy_of(mixed)
+    assert not np.array_equal(a, b) and np.allclose(a, b, rtol=0.02, atol=0.01)
+    mixed.float().square().sum().backward()
+    assert {p.grad.dtype for p in layer.parameters()} == {devgrad.float32}
 
 
 def casts(y: Any) -> set[int]:
@@ -150,6 +164,19 @@ def test_it_is_a_decorator_and_belongs_to_its_thread(device: str) -> None:
         thread.start()
         thread.join()
     assert found == [devgrad.float32]
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_checkpoints_are_computed_again_alike(reentrant: bool, device: str) -> None:
+    w, x = devgrad.ones(2, 2, requires_grad=True), devgrad.ones(2, 2, requires_grad=True)
+    with half(device):
+        y = devgrad.utils.checkpoint.checkpoint(
+            lambda x: (x @ w).relu(), x, use_reentrant=reentrant
+        )
+    assert y.dtype is devgrad.float16
+    y.float().sum().backward()
+    assert w.grad.tolist() == [[2, 2], [2, 2]]
+    assert not devgrad.is_autocast_enabled(device)
 
 
 def test_out_and_in_place_are_left_alone(device: str) -> None:

@@ -657,8 +657,11 @@ def test_a_curve_is_a_family_in_several_sizes() -> None:
     def row(name: str, size: int | None, time: float | None) -> dict[str, Any]:
         arguments = {} if size is None else {"size": size}
         medians = {"devgrad": None if time is None else {"median": time}}
-        return {"workload": name, "metric": "time", "arguments": arguments, "medians": medians}
+        return {"workload": name, "metric": "time", "per": "op", "arguments": arguments,
+                "medians": medians}  # fmt: skip
 
     rows = [row("a/1k", 1000, 2.0), row("a/100", 100, 1.0), row("a/10k", 10_000, None),
             row("b/1", 1, 1.0), row("c", 5, 1.0), row("d/x", None, 1.0)]  # fmt: skip
-    assert publish.curves({"results": rows}) == {"a": {"devgrad": [(100, 1.0), (1000, 2.0)]}}
+    assert publish.curves({"results": rows}) == {
+        "a, per op": {"devgrad": [(100, 1.0), (1000, 2.0)]}
+    }

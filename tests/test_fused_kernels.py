@@ -245,6 +245,26 @@ def test_normalisation(xp: Any, launched: list[str], name: str, affine: bool, ki
     assert set(launched) == {f"{n}_{kind}" for n in used[: 3 if affine else 2]}
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize("shape", [(5, 3), (2, 3, 4, 7)])
+def test_normalisation_by_given_statistics(
+    xp: Any, launched: list[str], shape: Any, affine: bool, kind: str
+) -> None:
+    arrays = _random(0, shape, kind), *(np.abs(_random(i, (3,), kind)) for i in range(1, 5))
+    results = []
+    for lib in (devgrad, torch):
+        x, mean, var, w, b = (lib.tensor(a, requires_grad=i == 0) for i, a in enumerate(arrays))
+        if not affine:
+            w = b = None
+        out = lib.nn.functional.batch_norm(x, mean, var, w, b)
+        (out * out).sum().backward()
+        results.append([numpy_of(out), numpy_of(x.grad)])
+    for found, wanted in zip(*results, strict=True):
+        _agree(found, wanted, kind, 20)
+    assert launched == [f"normalize_by_{kind}"]
+
+
 def test_normalisation_without_a_kernel(xp: Any, launched: list[str]) -> None:
     x = devgrad.ones(3, 4, dtype=devgrad.float16)
     assert devgrad.nn.functional.layer_norm(x, (4,)).dtype is devgrad.float16
@@ -456,6 +476,65 @@ def test_modes_are_pytorchs() -> None:
     finally:
         for lib in (torch, devgrad):
             lib.use_deterministic_algorithms(False)
+
+
+# --- arrays with gaps -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_arrays_with_gaps(xp: Any, launched: list[str], kind: str) -> None:
+    """Operands whose elements lie in another order, or are one number repeated."""
+    array = _random(0, (9, 2, 6), kind) * 3
+    chosen = np.arange(12).reshape(6, 2).T % 9
+    functions: list[Callable[[Any, Any], Any]] = [
+        lambda f, x: f.softmax(x, 1), lambda f, x: f.log_softmax(x, 2), lambda f, x: f.gelu(x),
+        lambda f, x: f.silu(x), lambda f, x: f.layer_norm(x, (9,), x[0, 0]),
+        lambda f, x: f.batch_norm(x, None, None, x[0, :, 0], x[0, :, 1], True),
+    ]  # fmt: skip
+    for function in functions:
+        results = []
+        for lib in (devgrad, torch):
+            x = lib.tensor(array, requires_grad=True)
+            moved = x.permute(1, 2, 0)
+            out = function(lib.nn.functional, moved)
+            (out + out * 0.5).sum().backward()
+            results.append([numpy_of(out), numpy_of(x.grad)])
+        for found, wanted in zip(*results, strict=True):
+            _agree(found, wanted, kind, 40)
+    results = []
+    for lib in (devgrad, torch):
+        x, target = lib.tensor(array, requires_grad=True), lib.tensor(chosen)
+        losses = lib.nn.functional.cross_entropy(x.permute(1, 0, 2), target, reduction="none")
+        losses.sum().backward()
+        results.append([numpy_of(losses), numpy_of(x.grad)])
+    for found, wanted in zip(*results, strict=True):
+        _agree(found, wanted, kind, 4)
+    assert len(launched) >= 2 * len(functions) + 2
+
+
+# --- waiting --------------------------------------------------------------------------------------
+
+
+def test_nothing_waits(device: str, deterministic: bool) -> None:
+    """A training step through all kernels looks at no number."""
+    if device != "cuda" or not resolve("cuda").xp.device_name(0).startswith("the stand-in"):
+        pytest.skip("the stand-in counts what waits")
+    import cuda_stand_in
+
+    x = devgrad.randn(6, 4, 8, device=device)
+    weight, bias = (devgrad.ones(8, device=device, requires_grad=True) for _ in "wb")
+    table = devgrad.randn(9, 8, device=device, requires_grad=True)
+    index = devgrad.tensor([[1, 2, 8, 1]] * 6, device=device)
+    target = devgrad.tensor([0, 1, -100, 3, 4, 5], device=device)
+    optimizer = devgrad.optim.AdamW([weight, bias, table])
+    f = devgrad.nn.functional
+    with cuda_stand_in.no_waits():
+        y = f.layer_norm(x + f.embedding(index, table), (8,), weight, bias)
+        y = f.batch_norm(f.dropout(f.silu(f.gelu(y)), 0.5), None, None, training=True)
+        loss = f.cross_entropy(f.softmax(y, -1).sum(1), target)
+        (loss + f.log_softmax(y, 1).mean()).backward()
+        optimizer.step()
+    assert bool(devgrad.isfinite(table).all())
 
 
 # --- what the threads of a block do together ------------------------------------------------------

@@ -58,7 +58,7 @@ def launches(lib: Any, device: Any, *, name: str) -> Case:
 @workload("dropout", per="step", cases={"small": {"size": 2048}, "1M": {"size": 1 << 20}},
           quick={"size": 2048})  # fmt: skip
 def dropout(lib: Any, device: Any, *, size: int) -> Case:
-    """Dropout and its derivative. (The libraries' random numbers on a GPU are not the same.)"""
+    """Dropout and its derivative; on a GPU each library has random numbers of its own."""
     x = lib.linspace(-1.0, 1.0, size, device=device, requires_grad=True)
     g = lib.ones(size, device=device)
 

@@ -9,6 +9,7 @@ from . import _filling
 from ._filling import *  # noqa: F403  (the one module to look for creation in)
 from ._filling import as_size, chosen_type, fill, finished, full, new_method
 from ._tensor import Size, Tensor, wrap
+from .autograd._cuts import cut_off
 from .device import (
     CPU,
     DTYPES,
@@ -21,6 +22,7 @@ from .device import (
     dtype_of_number,
     get_default_dtype,
     resolve,
+    user_stacklevel,
 )
 from .ops._arguments import NUMBERS, explained, kind_name
 from .ops._op import AnyDevice, Number
@@ -71,10 +73,12 @@ def tensor(
             "clone() or sourceTensor.detach().clone().requires_grad_(True), rather than "
             "torch.tensor(sourceTensor).",
             UserWarning,
-            stacklevel=3,
+            stacklevel=user_stacklevel(),
         )
         kind = chosen_type(dtype, data.device if device is None else device, data.dtype)
-        return finished(_moved(data._array, data._type, kind, copy=True), kind, requires_grad)
+        made = finished(_moved(data._array, data._type, kind, copy=True), kind, requires_grad)
+        made._cut = data._cut if data._own_edge() is None else cut_off("detach", "tensor")
+        return made
     source = device_of_array(data)
     if source is not None:
         kind, array = _from_array(data, source, dtype, device, copy=True)

@@ -66,8 +66,9 @@ def sequences() -> list[Sample]:
     ]  # fmt: skip
 
 
-MODES = [("nearest", 1), ("nearest", 2), ("nearest-exact", 2), ("nearest-exact", 3), ("linear", 1),
-         ("bilinear", 2), ("trilinear", 3), ("bicubic", 2), ("area", 2)]  # fmt: skip
+MODES = [("nearest", 1), ("nearest", 2), ("nearest", 3), ("nearest-exact", 1), ("nearest-exact", 2),
+         ("nearest-exact", 3), ("linear", 1), ("bilinear", 2), ("trilinear", 3), ("bicubic", 2),
+         ("area", 2)]  # fmt: skip
 
 ROWS = [
     *[row("interpolate", lambda m=mode, d=dims: resampled(m, d), tolerance=1e-7)

@@ -17,7 +17,7 @@ from .._tensor import Tensor
 from ..autograd._modes import mode
 from ..device import DTYPES, DType
 from ..ops._arguments import _write_first
-from ..ops._op import FUNCTIONS, METHODS, OPS, _compile_first
+from ..ops._op import FUNCTIONS, METHODS, _compile_first
 
 __all__ = ["State", "put_in", "state"]
 
@@ -71,7 +71,6 @@ def put_in() -> None:
             spaces = (space,) if space else ("", "nn.functional", "special")
             functions = [FUNCTIONS.get(s, {}).get(last) for s in spaces]
             functions += [] if space else [METHODS.get(last)]
-            functions += [OPS[last].function] if last in OPS else []  # hidden from users, or not
             for function in {id(f): f for f in functions if f is not None}.values():
                 _hang(function, policy)
             method = None if space else METHODS.get(last)

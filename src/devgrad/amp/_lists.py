@@ -14,7 +14,7 @@ _LOWER_ANYWHERE = """
 """
 _LOWER_ON_CUDA = """
     convolution addmv addr einsum mv chain_matmul linalg.multi_dot lstm_cell gru_cell
-    rnn_tanh_cell rnn_relu_cell lstm_layer gru_layer rnn_layer
+    rnn_tanh_cell rnn_relu_cell
 """
 
 # What leaves float16's range, or loses much in it.

@@ -13,7 +13,7 @@ from ._doors import put_in, state
 
 __all__ = [
     "autocast", "clear_autocast_cache", "custom_bwd", "custom_fwd", "get_autocast_dtype",
-    "is_autocast_available", "is_autocast_cache_enabled", "is_autocast_enabled",
+    "is_autocast_available", "is_autocast_cache_enabled", "is_autocast_enabled", "same_autocast",
     "set_autocast_cache_enabled", "set_autocast_dtype", "set_autocast_enabled",
 ]  # fmt: skip
 
@@ -172,6 +172,25 @@ class autocast:
                 return func(*args, **kwargs)
 
         return decorated  # type: ignore[return-value]
+
+
+class same_autocast:
+    """The modes of now, for a later time: what is computed again is computed alike."""
+
+    def __init__(self) -> None:
+        self._then = state.lower, state.dtypes, state.caching
+        self._before: list[Any] = []
+
+    def __enter__(self) -> None:
+        self._before.append((state.lower, state.dtypes, state.caching))
+        state.lower, state.dtypes, state.caching = self._then
+        state.depth += 1
+
+    def __exit__(self, *exc: object) -> None:
+        state.depth -= 1
+        if not state.depth:
+            clear_autocast_cache()
+        state.lower, state.dtypes, state.caching = self._before.pop()
 
 
 def _cast(value: Any, device_type: str, dtype: DType) -> Any:

@@ -256,6 +256,19 @@ def _standardize_weight_backward(
     return out.reshape(shape)
 
 
+def _normalize_by(
+    xp: Any, input: Any, weight: Any, bias: Any, mean: Any, var: Any, place: Any, eps: float
+) -> Any:
+    if input.ndim < 2 or not _covered(input, weight, bias, mean, var):
+        return formula(xp, "normalize_by")(input, weight, bias, mean, var, place, eps)
+    out, dtype = cupy.empty(input.shape, input.dtype), input.dtype
+    _run(
+        "standardize", "normalize_by", dtype, out.size, (_THREADS, 1), input, weight, bias, mean,
+        var, out, dtype.type(eps), out.size, input.shape[1], math.prod(input.shape[2:]),
+    )  # fmt: skip
+    return out
+
+
 # --- optimizers -----------------------------------------------------------------------------------
 
 
@@ -315,6 +328,7 @@ def fused(xp: Any) -> dict[str, Callable[..., Any]]:
     return found | {
         "cross_entropy": bound(_cross_entropy),
         "cross_entropy_backward": bound(_cross_entropy_backward),
+        "normalize_by": bound(_normalize_by),
         "standardize": bound(_standardize),
         "standardize_backward": bound(_standardize_backward),
         "standardize_weight_backward": bound(_standardize_weight_backward),

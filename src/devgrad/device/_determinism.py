@@ -28,7 +28,8 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
 
     On the CPU all do. On CUDA, sums at indices that repeat (the gradients of indexing, of
     embeddings, ``scatter_add``) are otherwise added in whatever order the threads come; now they
-    are sorted first. No operation is without such a way, so nothing is ever refused.
+    are sorted first. No sum is without such a way, so nothing is ever refused. Which of several
+    values stays that are assigned to one place of a CUDA tensor is left open all the same.
 
     Args:
         mode: whether they must.

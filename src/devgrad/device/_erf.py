@@ -41,7 +41,7 @@ _FAR_32 = (
     -0.08762570746878981, 0.22387272103877198, -0.4796614434086206, 0.8856371020342886,
 )  # fmt: skip
 
-_BLOCK = 8192
+_BLOCK = 32768
 _SMALL = 400  # up to here one call of the C library an element takes less time
 
 

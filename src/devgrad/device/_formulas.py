@@ -20,10 +20,12 @@ FORMULAS = {
         "_softmax": ("softmax", "softmax_backward", "log_softmax", "log_softmax_backward"),
         "_activations": ("silu", "silu_backward", "gelu", "gelu_backward"),
         "_class_losses": ("cross_entropy", "cross_entropy_backward"),
-        "_standardize": ("standardize", "standardize_backward", "standardize_weight_backward"),
+        "_standardize": (
+            "normalize_by", "standardize", "standardize_backward", "standardize_weight_backward",
+        ),
     }.items()
     for name in names
-}
+}  # fmt: skip
 
 
 def formula(xp: Any, name: str) -> Callable[..., Any]:

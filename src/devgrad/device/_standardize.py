@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-__all__ = ["standardize", "standardize_backward", "standardize_weight_backward"]
+__all__ = ["normalize_by", "standardize", "standardize_backward", "standardize_weight_backward"]
 
 
 def _wide(xp: Any, x: Any, view: Any) -> Any:
@@ -100,3 +100,15 @@ def standardize_weight_backward(
         unit = unit * r[block]
         total += xp.sum_of_products(g[block], unit, axes).reshape(place)
     return total.reshape(shape)
+
+
+def normalize_by(
+    xp: Any, input: Any, weight: Any, bias: Any, mean: Any, var: Any, place: Any, eps: float
+) -> Any:
+    """``input`` normalised by statistics that are given, for each channel."""
+    scale = 1 / xp.sqrt(var + eps)
+    scale = scale if weight is None else scale * weight
+    shift = -mean * scale if bias is None else bias - mean * scale
+    result = input * scale.reshape(place)
+    result += shift.reshape(place)
+    return result.astype(input.dtype, copy=False)

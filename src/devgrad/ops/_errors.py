@@ -103,7 +103,8 @@ def modified(node: Node, array: Any, version: list[Any], expected: int, name: st
         "compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False). "
         f"The derivative of {title} needs {name!r} as it was at {node.where()}, where it was "
         f"saved; it was changed at {changed}. Change a clone() of it, or use the operation that "
-        "returns a new tensor"
+        "returns a new tensor; a parameter is to be changed (optimizer.step()) after the backward "
+        "pass, and a new forward pass begins the next"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from .._tensor import Tensor
 from ..autograd._provenance import line_of
-from ..device import CPU, TensorType, array_namespace
+from ..device import CPU, TensorType, array_namespace, user_stacklevel
 
 __all__ = [
     "Places",
@@ -131,7 +131,7 @@ def _is_tuple(index: Any) -> bool:
             "be interpreted as tensor index, x[torch.tensor(seq)], which will result either in an "
             "error or a different result",
             UserWarning,
-            stacklevel=4,
+            stacklevel=user_stacklevel(),
         )
         return True
     return False
@@ -144,7 +144,7 @@ def _mask_of_bytes(array: Any) -> Any:
     warnings.warn(
         "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.",
         UserWarning,
-        stacklevel=5,
+        stacklevel=user_stacklevel(),
     )
     return array != 0
 

@@ -158,12 +158,7 @@ def normalize_by(
     place: Any, eps: float,
 ) -> Array:  # fmt: skip
     """``input`` normalised by statistics that are given."""
-    scale = 1 / xp.sqrt(var + eps)
-    scale = scale if weight is None else scale * weight
-    shift = -mean * scale if bias is None else bias - mean * scale
-    result = input * scale.reshape(place)
-    result += shift.reshape(place)
-    return result.astype(input.dtype, copy=False)
+    return xp.normalize_by(input, weight, bias, mean, var, place, eps)
 
 
 def _scale_of(weight: Any, var: Any, place: Any, eps: float) -> Any:

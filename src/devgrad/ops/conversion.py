@@ -22,6 +22,7 @@ from ..device import (
     resolve,
     retyped,
     transferred,
+    user_stacklevel,
 )
 from ._arguments import NUMBERS, explained, wrong_argument
 from ._errors import broadcast_mismatch
@@ -105,7 +106,7 @@ def is_contiguous(
 def _real_of(array: Any, kind: Any) -> Any:
     """``array``, or its real part where ``kind`` is a real dtype's letter: PyTorch warns."""
     if array.dtype.kind == "c" and kind not in "cb":
-        warnings.warn(_DISCARDS, UserWarning, stacklevel=2)
+        warnings.warn(_DISCARDS, UserWarning, stacklevel=user_stacklevel())
         return array.real
     return array
 
@@ -341,7 +342,7 @@ def convert(
     if source is kind and not copy:
         return input
     if source.dtype.is_complex and kind.dtype.category in (1, 2):
-        warnings.warn(_DISCARDS, UserWarning, stacklevel=3)
+        warnings.warn(_DISCARDS, UserWarning, stacklevel=user_stacklevel())
     if source.device is kind.device and kind.floating:
         return cast.function(input, kind.array_dtype)
     array = moved(input._array, source, kind, non_blocking)

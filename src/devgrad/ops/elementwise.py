@@ -141,12 +141,6 @@ def _difference(a: Any, b: Any) -> Any:
     return where((a == b) & isinf(a), 0, a - b)
 
 
-logaddexp.vjp(
-    input=lambda g, input, other: g * conj(sigmoid(_difference(input, other))),
-    other=lambda g, input, other: g * conj(sigmoid(_difference(other, input))),
-)
-
-
 @op(promotes=True, numbers=False)
 def logaddexp2(xp: Any, input: Array, other: Array) -> Array:
     """``log2(2 ** input + 2 ** other)``, without overflow.
@@ -157,12 +151,6 @@ def logaddexp2(xp: Any, input: Array, other: Array) -> Array:
     """
     refuse_dtype(input, "biuc", "logaddexp2")
     return xp.logaddexp2(input, other)
-
-
-logaddexp2.vjp(
-    input=lambda g, input, other: g * sigmoid(_difference(input, other) * _LN2),
-    other=lambda g, input, other: g * sigmoid(_difference(other, input) * _LN2),
-)
 
 
 @op(node="XlogyBackward0", floating=True, function=False, method=False)
@@ -320,6 +308,15 @@ def sigmoid(xp: Any, input: Array) -> Array:
 
 FUNCTIONS.setdefault("special", {})["expit"] = sigmoid.function
 sigmoid.vjp(input=lambda g, out: g * conj(out * (1 - out)))
+# Shares of a sum of exponentials, of two.
+logaddexp.vjp(
+    input=lambda g, input, other: g * conj(sigmoid(_difference(input, other))),
+    other=lambda g, input, other: g * conj(sigmoid(_difference(other, input))),
+)
+logaddexp2.vjp(
+    input=lambda g, input, other: g * sigmoid(_difference(input, other) * _LN2),
+    other=lambda g, input, other: g * sigmoid(_difference(other, input) * _LN2),
+)
 
 
 @op(floating=True, inplace=True, namespaces=("", "special"))

@@ -12,6 +12,7 @@ from math import prod
 from typing import Any
 
 from .._tensor import Tensor, wrap
+from ..device import user_stacklevel
 from ._along import check_tensor, moved
 from ._formula import cast
 from ._op import Array, composite, op
@@ -256,7 +257,7 @@ def grid_sample(
             f"'reflection', but got: '{padding_mode}'"
         )
     if align_corners is None:
-        warnings.warn(_CHANGED, stacklevel=2)
+        warnings.warn(_CHANGED, stacklevel=user_stacklevel())
         align_corners = False
     check_tensor("grid_sampler", input)
     check_tensor("grid_sampler", grid)
@@ -340,7 +341,7 @@ def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> 
     check_tensor("affine_grid", theta)
     size = tuple([int(n) for n in size])
     if align_corners is None:
-        warnings.warn(_CHANGED, stacklevel=2)
+        warnings.warn(_CHANGED, stacklevel=user_stacklevel())
         align_corners = False
     if not theta.is_floating_point():
         raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
@@ -360,7 +361,7 @@ def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> 
             "Since version 1.3.0, affine_grid behavior has changed for unit-size grids when "
             "align_corners=True. This is not an intended use case of affine_grid. See the "
             "documentation of affine_grid for details.",
-            stacklevel=2,
+            stacklevel=user_stacklevel(),
         )
     elif min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {size}")

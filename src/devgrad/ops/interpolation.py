@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .._tensor import Tensor
-from ..device import CPU
+from ..device import CPU, user_stacklevel
 from ._along import check_tensor
 from ._errors import refuse_dtype
 from ._op import FUNCTIONS, Array, composite, op
@@ -400,7 +400,7 @@ def interpolate(
 def _deprecated(name: str) -> None:
     warnings.warn(
         f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.",
-        stacklevel=3,
+        stacklevel=user_stacklevel(),
     )
 
 

@@ -26,19 +26,30 @@ def _by(shape: Any) -> str:
 
 
 _C_NAMES = {"f2": "c10::Half", "f4": "float", "f8": "double", "c8": "c10::complex<float>", "c16":
-            "c10::complex<double>", "i1": "signed char", "i2": "short", "i4": "int", "i8":
-            "long long", "u1": "unsigned char", "b1": "bool"}  # fmt: skip
+            "c10::complex<double>", "i1": "signed char", "i2": "short int", "i4": "int", "i8":
+            "long int", "u1": "unsigned char", "b1": "bool"}  # fmt: skip
 
 
-def _one_dtype(a: Array, b: Array) -> None:
-    if a.dtype != b.dtype:
-        first, second = (_C_NAMES.get(x.dtype.str[1:], x.dtype.name) for x in (a, b))
-        raise RuntimeError(
-            f"expected m1 and m2 to have the same dtype, but got: {first} != {second}. Convert "
-            "one: x.to(y.dtype)"
-        )
-    if a.dtype.kind == "b":
+def _one_dtype(phrase: str, *operands: Array, c_names: bool = False) -> None:
+    """Refuse operands of several dtypes, by a phrase with a place for the name of each; and bools.
+
+    Raises:
+        RuntimeError, NotImplementedError: they are such.
+    """
+    first = operands[0].dtype
+    if any(x.dtype != first for x in operands):
+        names = [
+            _C_NAMES.get(x.dtype.str[1:], x.dtype.name) if c_names else DTYPES[x.dtype.name].title
+            for x in operands
+        ]
+        raise RuntimeError(f"{phrase.format(*names)}. Convert one: x.to(y.dtype)")
+    if first.kind == "b":
         raise NotImplementedError("\"addmm_impl_cpu_\" not implemented for 'Bool'")
+
+
+_OF_MM = "expected m1 and m2 to have the same dtype, but got: {} != {}"
+_OF_MV = "addmv input tensors must have the same dtype, but got {}, {}, and {}"
+_OF_BATCHES = "expected scalar type {} but found {}"
 
 
 # --- matrices and vectors -------------------------------------------------------------------------
@@ -70,7 +81,7 @@ def mm(xp: Any, input: Array, mat2: Array) -> Array:
             f"mat1 and mat2 shapes cannot be multiplied ({_by(input.shape)} and {_by(mat2.shape)})"
         )
     if input.dtype is not mat2.dtype or input.dtype.kind == "b":
-        _one_dtype(input, mat2)
+        _one_dtype(_OF_MM, input, mat2, c_names=True)
     return xp.dot(input, mat2)
 
 
@@ -102,7 +113,7 @@ def mv(xp: Any, input: Array, vec: Array) -> Array:
             f"({vec.shape[0]})"
         )
     if input.dtype is not vec.dtype or input.dtype.kind == "b":
-        _one_dtype(input, vec)
+        _one_dtype(_OF_MV, vec, input, vec)
     return xp.dot(input, vec)
 
 
@@ -193,7 +204,7 @@ def _check_batches(a: Array, b: Array) -> None:
             f"Expected size for first two dimensions of batch2 tensor to be: [{a.shape[0]}, "
             f"{a.shape[2]}] but got: [{b.shape[0]}, {b.shape[1]}]."
         )
-    _one_dtype(a, b)
+    _one_dtype(_OF_BATCHES, a, b)
 
 
 @op
@@ -224,7 +235,7 @@ def _rows(xp: Any, input: Array, other: Array) -> Array:
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({rows}x{m} and {_by(other.shape)})"
         )
-    _one_dtype(input, other)
+    _one_dtype(_OF_MM, input, other, c_names=True)
     if not input.size:
         return xp.zeros((*front, other.shape[1]), input.dtype)
     return xp.dot(input.reshape((-1, m)), other).reshape((*front, other.shape[1]))
@@ -259,7 +270,7 @@ def _batches(xp: Any, input: Array, other: Array) -> Array:
             f"Expected size for first two dimensions of batch2 tensor to be: [{batch}, {a[-1]}] "
             f"but got: [{batch}, {b[-2]}]."
         )
-    _one_dtype(input, other)
+    _one_dtype(_OF_BATCHES, input, other)
     return xp.matmul(input, other)
 
 
@@ -396,7 +407,8 @@ def _plus(xp: Any, input: Array, product: Array, beta: Any, alpha: Any) -> Array
                 f"at non-singleton dimension {dim + extra}.  Target sizes: {list(product.shape)}.  "
                 f"Tensor sizes: {list(input.shape)}"
             )
-    _one_dtype(input, product)
+    if input.dtype is not product.dtype or input.dtype.kind == "b":
+        _one_dtype("self and mat2 must have the same dtype, but got {} and {}", input, product)
     if input.dtype.kind in "iu":  # factors are cut to whole numbers, as PyTorch does
         beta, alpha = int(beta), int(alpha)
     product = _scaled(product, alpha)
@@ -424,6 +436,9 @@ def addmm(
     for name, x in (("mat1", mat1), ("mat2", mat2)):
         if x.ndim != 2:
             raise RuntimeError(f"{name} must be a matrix, got {x.ndim}-D tensor")
+    if not input.dtype is mat1.dtype is mat2.dtype:
+        _one_dtype("self and mat2 must have the same dtype, but got {} and {}", input, mat2)
+        _one_dtype("mat1 and mat2 must have the same dtype, but got {} and {}", mat1, mat2)
     return _plus(xp, input, mm.forward(xp, mat1, mat2), beta, alpha)
 
 
@@ -447,6 +462,8 @@ def addmv(
         raise RuntimeError(
             f"size mismatch, got input ({input.size}), mat ({_by(mat.shape)}), vec ({vec.shape[0]})"
         )
+    if not input.dtype is mat.dtype is vec.dtype:
+        _one_dtype(_OF_MV, input, mat, vec)
     return _plus(xp, input, mv.forward(xp, mat, vec), beta, alpha)
 
 
@@ -484,6 +501,9 @@ def baddbmm(
     xp: Any, input: Array, batch1: Array, batch2: Array, *, beta: Number = 1, alpha: Number = 1
 ) -> Array:
     """``beta * input + alpha * bmm(batch1, batch2)``."""
+    if not input.dtype is batch1.dtype is batch2.dtype:
+        phrase = "Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}"
+        _one_dtype(phrase, input, batch1, batch2, c_names=True)
     return _plus(xp, input, bmm.forward(xp, batch1, batch2), beta, alpha)
 
 

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from .._tensor import Tensor, wrap
-from ..device import DType, resolve
+from ..device import DType, resolve, user_stacklevel
 from ._formula import sum_to
 from ._layout import as_dim, as_dims, ints
 from ._op import AnyDevice, Array, Arrays, Ints, composite, op
@@ -467,7 +467,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
             "torch.meshgrid: in an upcoming release, it will be required to pass the indexing "
             "argument.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=user_stacklevel(),
         )
         indexing = "ij"
     if indexing not in ("ij", "xy"):

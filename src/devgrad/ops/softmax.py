@@ -10,7 +10,7 @@ import warnings
 from typing import Any
 
 from .._tensor import Tensor
-from ..device import DType, get_default_dtype
+from ..device import DType, get_default_dtype, user_stacklevel
 from ._along import many_dims, one_dim
 from ._formula import cast, conj
 from ._op import Array, composite, op
@@ -119,15 +119,16 @@ def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
 
 
 # --- as devgrad.nn.functional has them ------------------------------------------------------------
+# (`_stacklevel` is in PyTorch's signature; here warnings find the user's line themselves.)
 
 
-def _implicit_dim(name: str, input: Tensor, dim: int | None, stacklevel: int) -> int:
+def _implicit_dim(name: str, input: Tensor, dim: int | None) -> int:
     if dim is not None:
         return dim
     warnings.warn(
         f"Implicit dimension choice for {name} has been deprecated. Change the call to include "
         "dim=X as an argument.",
-        stacklevel=stacklevel + 1,
+        stacklevel=user_stacklevel(),
     )
     return 0 if input.ndim in (0, 1, 3) else 1
 
@@ -142,7 +143,7 @@ def softmax_(
     >>> devgrad.softmax(devgrad.tensor([[0.0, 0.0]]), dim=1)
     tensor([[0.5000, 0.5000]])
     """
-    dim = _implicit_dim("softmax", input, dim, _stacklevel - 1)
+    dim = _implicit_dim("softmax", input, dim)
     return _along("softmax", softmax_along, input, dim, dtype)
 
 
@@ -156,7 +157,7 @@ def log_softmax_(
     >>> devgrad.log_softmax(devgrad.tensor([[0.0, 0.0]]), dim=1)
     tensor([[-0.6931, -0.6931]])
     """
-    dim = _implicit_dim("log_softmax", input, dim, _stacklevel - 1)
+    dim = _implicit_dim("log_softmax", input, dim)
     return _along("log_softmax", log_softmax_along, input, dim, dtype)
 
 
@@ -170,7 +171,7 @@ def softmin(
     >>> devgrad.nn.functional.softmin(devgrad.tensor([0.0, 0.0]), dim=0)
     tensor([0.5000, 0.5000])
     """
-    dim = _implicit_dim("softmin", input, dim, _stacklevel - 1)
+    dim = _implicit_dim("softmin", input, dim)
     return _along("softmax", softmax_along, -input, dim, dtype)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zipfile
 from collections import Counter, OrderedDict
 from collections.abc import Callable
@@ -73,8 +74,6 @@ class _Archive:
             )
         self.swapped = False
         if f"{self.folder}byteorder" in archive.namelist():
-            import sys
-
             self.swapped = self.record("byteorder") != sys.byteorder.encode()
 
     def record(self, name: str) -> bytes:

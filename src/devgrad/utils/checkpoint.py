@@ -19,6 +19,7 @@ from typing import Any
 
 from .._random import cuda_generator, fork_rng, get_rng_state, set_rng_state
 from .._tensor import Size, Tensor, wrap
+from ..amp.autocast_mode import same_autocast
 from ..autograd import backward
 from ..autograd._graph import Edge, Node, OutputEdge, Released, next_rank
 from ..autograd._modes import enable_grad, is_grad_enabled, mode, no_grad
@@ -260,6 +261,7 @@ class _Run:
         self.args = [_Argument(x) if isinstance(x, Tensor) else x for x in args]
         self.kwargs = {k: _Argument(x) if isinstance(x, Tensor) else x for k, x in kwargs.items()}
         self.random = get_rng_state() if preserve_rng_state else None
+        self.autocast = same_autocast()
         # Of the devices that the arguments are on, as in PyTorch.
         on_cuda = [x.device.index or 0 for x in (*args, *kwargs.values())
                    if isinstance(x, Tensor) and x.is_cuda]  # fmt: skip
@@ -278,7 +280,7 @@ class _Run:
         """Call the function, recorded."""
         device = get_default_device()
         kept = fork_rng(list(self.cuda_random), self.random is not None)
-        with kept, enable_grad(), self.context:
+        with kept, enable_grad(), self.autocast, self.context:
             if self.random is not None:
                 set_rng_state(self.random)
                 for index, state in self.cuda_random.items():

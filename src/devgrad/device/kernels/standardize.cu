@@ -95,6 +95,21 @@ __device__ void standardize_weight_backward(
     }
 }
 
+// By statistics that are given, of (outer, channels, inner).
+template <typename T>
+__device__ void normalize_by(
+    const T* x, const T* weight, const T* bias, const T* means, const T* vars, T* out, T eps,
+    i64 size, i64 channels, i64 inner
+) {
+    for (i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x; i < size;
+         i += (i64)gridDim.x * blockDim.x) {
+        i64 c = i / inner % channels;
+        T scale = (T)1 / sqrt(vars[c] + eps);
+        if (weight) scale = scale * weight[c];
+        out[i] = x[i] * scale + (bias ? bias[c] - means[c] * scale : -means[c] * scale);
+    }
+}
+
 FLOATS(
     standardize,
     (const T* x, const T* weight, const T* bias, T* out, T* means, T* rs, T* vars, T eps,
@@ -111,4 +126,10 @@ FLOATS(
     standardize_weight_backward,
     (const T* g, const T* x, const T* means, const T* rs, T* out, i64 centred, LAYOUT),
     (g, x, means, rs, out, centred, Layout GIVEN)
+)
+FLOATS(
+    normalize_by,
+    (const T* x, const T* weight, const T* bias, const T* means, const T* vars, T* out, T eps,
+     i64 size, i64 channels, i64 inner),
+    (x, weight, bias, means, vars, out, eps, size, channels, inner)
 )
