@@ -92,9 +92,7 @@ TRIANGULAR = ("cholesky_inverse", "cholesky_solve")
 def with_devgrad(function: Any) -> Any:
     """A Python function of PyTorch's, with devgrad for torch."""
     names = {**function.__globals__, "torch": devgrad}
-    found = types.FunctionType(
-        function.__code__, names, function.__name__, function.__defaults__
-    )
+    found = types.FunctionType(function.__code__, names, function.__name__, function.__defaults__)
     found.__kwdefaults__ = function.__kwdefaults__
     return found
 
@@ -474,6 +472,7 @@ def nearer(original: Any, sample: Any, ours: list[Any], theirs: list[Any]) -> bo
         for a, b in zip(ours, theirs, strict=True)
     ):  # fmt: skip
         return False
+
     def widened(x: Any) -> Any:
         if isinstance(x, torch.Tensor):
             wide = torch.complex128 if x.is_complex() else torch.float64

@@ -768,3 +768,64 @@ def test_no_operation_fails_from_the_inside() -> None:
                     failures.append(f"{row.name}{tuple(shown)} {list(kwargs)}: {got!r}")
     assert count > 2000
     assert not failures, "\n".join([f"{len(failures)} of {count}", *failures[:60]])
+
+
+MIXED_DTYPES: list[Callable[[Any, Any, Any], Any]] = [
+    lambda lib, f, d: f @ d,
+    lambda lib, f, d: f @ f.long(),
+    lambda lib, f, d: f @ d[0],
+    lambda lib, f, d: f[None] @ d[None],
+    lambda lib, f, d: lib.nn.functional.linear(d, f, f[0]),
+    lambda lib, f, d: lib.nn.functional.linear(d[None], f, f[0]),
+    lambda lib, f, d: lib.nn.functional.linear(f, f, d[0]),
+    lambda lib, f, d: lib.addmm(f, f, d),
+    lambda lib, f, d: lib.addmm(d, f, f),
+    lambda lib, f, d: lib.addmv(d[0], f, f[0]),
+    lambda lib, f, d: lib.baddbmm(f[None], d[None], f[None]),
+]
+
+
+@needs_torch
+@pytest.mark.parametrize("product", MIXED_DTYPES)
+def test_a_product_of_mixed_dtypes_is_refused_in_pytorchs_words(product: Any) -> None:
+    def refused(lib: Any) -> str:
+        with pytest.raises(RuntimeError) as caught:
+            product(lib, lib.ones(2, 2), lib.ones(2, 2, dtype=lib.float64))
+        return str(caught.value)
+
+    assert refused(devgrad).startswith(refused(torch))
+
+
+def test_warnings_name_the_users_line() -> None:
+    x, z = devgrad.ones(2, 3), devgrad.ones(2, dtype=devgrad.complex64)
+    image = devgrad.ones(1, 1, 2, 2)
+    functional = devgrad.nn.functional
+    calls: list[Callable[[], Any]] = [
+        lambda: devgrad.tensor(x),
+        lambda: functional.softmax(x),
+        lambda: functional.log_softmax(x),
+        lambda: devgrad.nn.Softmax()(x),
+        lambda: devgrad.meshgrid(x[0], x[1]),
+        lambda: functional.upsample(image, scale_factor=2),
+        lambda: functional.grid_sample(image, devgrad.zeros(1, 1, 1, 2)),
+        lambda: functional.affine_grid(devgrad.ones(1, 2, 3), [1, 1, 2, 2]),
+        lambda: z.float(),
+        lambda: z.to(devgrad.float32),
+        lambda: devgrad.ones(2).copy_(z),
+        lambda: x[devgrad.ones(2, dtype=devgrad.uint8)],
+    ]
+    for call in calls:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            call()
+        assert [(w.filename, w.lineno) for w in caught] == [
+            (__file__, call.__code__.co_firstlineno)
+        ]
+
+
+def test_a_copy_by_tensor_is_named_where_the_gradient_is_missed() -> None:
+    x = devgrad.ones((), requires_grad=True)
+    with pytest.warns(UserWarning, match="To copy construct"):
+        y = devgrad.tensor(x * 2)
+    with pytest.raises(RuntimeError, match=r"does not require grad.*tensor\(\) cut it off at"):
+        y.backward()

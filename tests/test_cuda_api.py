@@ -522,9 +522,7 @@ def test_pinned_memory(on_cuda: Any) -> None:
     assert not devgrad.zeros(0, device="cpu").is_pinned()
 
 
-def test_what_does_not_block_does_not_wait(
-    on_cuda: Any, request: pytest.FixtureRequest
-) -> None:
+def test_what_does_not_block_does_not_wait(on_cuda: Any, request: pytest.FixtureRequest) -> None:
     if "stand-in" not in request.node.name:
         pytest.skip("the stand-in counts what waits")
     import cuda_stand_in
@@ -787,12 +785,8 @@ def test_debug_mode_can_be_set_from_outside(tmp_path: Any) -> None:
     )
     for value, expected in (("1", "True"), ("0", "False"), ("", "False")):
         env = {**os.environ, "DEVGRAD_CUDA_DEBUG": value}
-        env["PYTHONPATH"] = os.pathsep.join(
-            [str(Path(__file__).parent), env.get("PYTHONPATH", "")]
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=env, capture_output=True, text=True
-        )
+        env["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), env.get("PYTHONPATH", "")])
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
         assert done.stdout.strip() == expected, done.stderr
 
 

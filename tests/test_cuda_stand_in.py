@@ -266,6 +266,14 @@ WAITS = {
     "nn.functional.embedding_bag": "bags are laid side by side, as long as the longest",
     "nn.functional.one_hot": "the number of classes, where it is not given",
     "nn.functional.gaussian_nll_loss": "a variance that is negative, as in PyTorch",
+    "istft": "a window that leaves gaps, as in PyTorch", "histogram": "its limits are elements",
+    "histogramdd": "the same", "nonzero_static": "it counts what is not zero",
+    "special.airy_ai": "CuPy has none: the host computes it",
+    **{f"special.{family}": "the greatest degree says how far the recursion goes" for family in (
+        *(f"{shifted}chebyshev_polynomial_{kind}" for shifted in ("", "shifted_") for kind in "tuvw"),
+        "hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l",
+        "legendre_polynomial_p",
+    )},
 }  # fmt: skip
 # Whether a decomposition failed is looked at, so that it raises an error, as in PyTorch.
 WAITING_FAMILIES = ("linalg",)

@@ -215,9 +215,7 @@ def unloaded(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 @pytest.mark.parametrize("name", ["nothing", "no CuPy, driver of CUDA 12", "two CuPys"])
-def test_fallback_warns_once_with_the_diagnosis(
-    name: str, unloaded: pytest.MonkeyPatch
-) -> None:
+def test_fallback_warns_once_with_the_diagnosis(name: str, unloaded: pytest.MonkeyPatch) -> None:
     machine, problem, remedy = MACHINES[name]
     unloaded.setitem(sys.modules, "cupy", None)  # importing it raises ImportError
     unloaded.setattr(_diagnosis, "look", lambda failure, imported: machine)

@@ -159,8 +159,9 @@ def what_surrounds_is_differentiated_too(lib: Any) -> Any:
 @program
 def without_an_outside_nothing_requires_grad(lib: Any) -> Any:
     w = values(lib, 3)
-    return [func(lib).grad(lambda x: (w * x**2).sum())(w),
-            func(lib).jvp(lambda x: x * w, (w,), (w,)), func(lib).vjp(lambda x: x * w, w)[0]]  # fmt: skip
+    value, _ = func(lib).vjp(lambda x: x * w, w)
+    pushed = func(lib).jvp(lambda x: x * w, (w,), (w,))
+    return [func(lib).grad(lambda x: (w * x**2).sum())(w), pushed, value]
 
 
 @program

@@ -184,6 +184,64 @@ def after_accumulation_without_grad(lib: Any) -> Any:
     lib.ones(2).register_post_accumulate_grad_hook(lambda t: None)
 
 
+def _hooked_product(lib: Any, hook: Callable[..., Any], b_requires_grad: bool = True) -> Any:
+    a, b = leaf(lib), leaf(lib).detach().requires_grad_(b_requires_grad)
+    y = a * b
+    y.grad_fn.register_hook(hook)
+    y.sum().backward()
+    return [a.grad, b.grad]
+
+
+@program
+def a_nodes_hook_may_take_a_gradient_away(lib: Any) -> Any:
+    return _hooked_product(lib, lambda inputs, outputs: (inputs[0] * 2, None))
+
+
+@program
+def a_nodes_hook_gives_too_few_gradients(lib: Any) -> Any:
+    return _hooked_product(lib, lambda inputs, outputs: (inputs[0],))
+
+
+@program
+def a_nodes_hook_gives_too_many_gradients(lib: Any) -> Any:
+    return _hooked_product(lib, lambda inputs, outputs: (*inputs, inputs[0]))
+
+
+@program
+def a_nodes_hook_gives_a_tensor_for_a_tuple(lib: Any) -> Any:
+    return _hooked_product(lib, lambda inputs, outputs: inputs[0])
+
+
+@program
+def a_nodes_hook_gives_a_number(lib: Any) -> Any:
+    return _hooked_product(lib, lambda inputs, outputs: (1.0, inputs[1]))
+
+
+@program
+def a_nodes_hook_changes_the_size(lib: Any) -> Any:
+    return _hooked_product(lib, lambda inputs, outputs: (inputs[0][:1], inputs[1]))
+
+
+@program
+def a_nodes_hook_changes_the_dtype(lib: Any) -> Any:
+    return _hooked_product(lib, lambda inputs, outputs: (inputs[0].half(), inputs[1]))
+
+
+@program
+def a_nodes_hook_puts_a_gradient_where_none_is(lib: Any) -> Any:
+    return _hooked_product(lib, lambda inputs, outputs: (inputs[0], outputs[0]), False)
+
+
+@program
+def a_nodes_hook_sees_gradients_of_the_inputs_shapes(lib: Any) -> Any:
+    log: list[Any] = []
+    a, b = leaf(lib).reshape(-1, 1), leaf(lib)
+    y = a * b
+    y.grad_fn.register_hook(noting(log, "after"))
+    y.sum().backward()
+    return log
+
+
 # --- nodes ----------------------------------------------------------------------------------------
 
 

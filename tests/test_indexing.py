@@ -200,6 +200,8 @@ ERRORS: list[tuple[Any, type[Exception], str]] = [
     (lambda t, x: x.index_put_((t.tensor(LONG),), t.tensor(1.0)),
      IndexError, "index 5 is out of bounds"),
 ]  # fmt: skip
+
+
 @pytest.fixture
 def debug() -> Iterator[None]:
     # On CUDA the host does not look at elements, which positions may be, unless it is told to.

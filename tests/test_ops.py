@@ -697,25 +697,50 @@ OTHER_NAMES: dict[tuple[str, str, str], str] = {
     ("nn.functional.conv_transpose2d", "ConvolutionBackward0", "AddBackward0"): "the same",
     ("nn.functional.grid_sample", "ViewBackward0", "GridSampler2DBackward0"): "made of others here",
     ("nn.functional.grid_sample", "ViewBackward0", "GridSampler3DBackward0"): "made of others here",
-    **{(f"nn.functional.{loss}", "NllLoss2DBackward0", "ViewBackward0"): "nothing is reshaped"
-       for loss in ("nll_loss", "cross_entropy", "linear_cross_entropy")},
-    **{(f"nn.functional.{loss}", "DivBackward0", "DivBackward1"): _ONE_OP
-       for loss in ("cross_entropy", "linear_cross_entropy")},
-    **{(f"nn.functional.{loss}_margin_loss", f"{ours}Backward0",
-        f"{loss.capitalize()}MarginLossBackward0"): _COMPOSED
-       for loss in ("multi", "multilabel") for ours in ("Div", "Mean", "Sum")},
+    **{
+        (f"nn.functional.{loss}", "NllLoss2DBackward0", "ViewBackward0"): "nothing is reshaped"
+        for loss in ("nll_loss", "cross_entropy", "linear_cross_entropy")
+    },
+    **{
+        (f"nn.functional.{loss}", "DivBackward0", "DivBackward1"): _ONE_OP
+        for loss in ("cross_entropy", "linear_cross_entropy")
+    },
+    **{
+        (
+            f"nn.functional.{loss}_margin_loss",
+            f"{ours}Backward0",
+            f"{loss.capitalize()}MarginLossBackward0",
+        ): _COMPOSED
+        for loss in ("multi", "multilabel")
+        for ours in ("Div", "Mean", "Sum")
+    },
     ("nn.functional.embedding_bag", "DivBackward0", "EmbeddingBagBackward0"): _COMPOSED,
     ("nn.functional.embedding_bag", "MaskedFillBackward0", "EmbeddingBagBackward0"): _COMPOSED,
-    **{(f"{where}instance_norm", "NativeBatchNormBackward0", "ViewBackward0"): "nothing is reshaped"
-       for where in ("", "nn.functional.")},
-    **{(f"{where}rms_norm", "FusedRmsNormBackward0", "MulBackward0"): "PyTorch's name on CUDA"
-       for where in ("", "nn.functional.")},
-    **{(f"{where}pairwise_distance", "LinalgVectorNormBackward0", "NormBackward1"): _ONE_OP
-       for where in ("", "nn.functional.")},
-    **{("native_group_norm", ours, "NativeGroupNormBackward0"): _COMPOSED
-       for ours in ("MeanBackward1", "RsqrtBackward0")},
-    ("nn.functional.scaled_dot_product_attention", "UnsafeViewBackward0", "AddBackward0"):
-        "of no keys at all",
+    **{
+        (
+            f"{where}instance_norm",
+            "NativeBatchNormBackward0",
+            "ViewBackward0",
+        ): "nothing is reshaped"
+        for where in ("", "nn.functional.")
+    },
+    **{
+        (f"{where}rms_norm", "FusedRmsNormBackward0", "MulBackward0"): "PyTorch's name on CUDA"
+        for where in ("", "nn.functional.")
+    },
+    **{
+        (f"{where}pairwise_distance", "LinalgVectorNormBackward0", "NormBackward1"): _ONE_OP
+        for where in ("", "nn.functional.")
+    },
+    **{
+        ("native_group_norm", ours, "NativeGroupNormBackward0"): _COMPOSED
+        for ours in ("MeanBackward1", "RsqrtBackward0")
+    },
+    (
+        "nn.functional.scaled_dot_product_attention",
+        "UnsafeViewBackward0",
+        "AddBackward0",
+    ): "of no keys at all",
     ("nn.functional.pad", "CircularPad1DBackward0", "CopySlices"): _ONE_NODE,
     ("nn.functional.pad", "CircularPad2DBackward0", "CopySlices"): _ONE_NODE,
     ("nn.functional.pad", "CircularPad3DBackward0", "CopySlices"): _ONE_NODE,

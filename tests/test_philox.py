@@ -269,9 +269,7 @@ DRAWS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
 
 
 @pytest.mark.parametrize("name", DRAWS)
-def test_draws_are_the_same_on_every_device(
-    name: str, cuda_generator: Any, device: str
-) -> None:
+def test_draws_are_the_same_on_every_device(name: str, cuda_generator: Any, device: str) -> None:
     """On the CPU that a missing GPU fell back to, on the stand-in and on GPUs: NumPy's bits."""
     drawn, expected = DRAWS[name]
     found = drawn(cuda_generator)

@@ -235,9 +235,7 @@ def _from_array(
 
 
 @explained
-def as_tensor(
-    data: Any, dtype: DType | None = None, device: AnyDevice = None
-) -> Tensor:
+def as_tensor(data: Any, dtype: DType | None = None, device: AnyDevice = None) -> Tensor:
     """A tensor of ``data``, without a copy where that is possible: arrays share their memory.
 
     >>> import devgrad, numpy

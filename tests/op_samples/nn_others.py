@@ -23,11 +23,16 @@ def batch_norms() -> list[Sample]:
     w, b, mean, var = positive(3), normal(3), normal(3), positive(3)
     x = normal(4, 3, 2)
     return [
-        S(x, None, None, training=True), S(x, None, None, w, b, True, 0.1, 0.01),
+        S(x, None, None, training=True),
+        S(x, None, None, w, b, True, 0.1, 0.01),
         S(normal(4, 3), None, None, w, b, True),
         S(normal(2, 3, 2, 2), None, None, w, None, True),
-        R(x, None, None), R(x, mean[:2], var), R(x, mean, var, w[:2]), R(normal(3), mean, var),
-        R(normal(1, 3), None, None, training=True), R(x, mean, var, eps=-1.0),
+        R(x, None, None),
+        R(x, mean[:2], var),
+        R(x, mean, var, w[:2]),
+        R(normal(3), mean, var),
+        R(normal(1, 3), None, None, training=True),
+        R(x, mean, var, eps=-1.0),
         R(x, None, None, training=True, eps=0.0),
     ]
 
@@ -35,17 +40,24 @@ def batch_norms() -> list[Sample]:
 def group_norms() -> list[Sample]:
     w, b = positive(4), normal(4)
     return [
-        S(normal(2, 4, 3), 2), S(normal(2, 4, 3), 2, w, b), S(normal(3, 4), 2, w),
+        S(normal(2, 4, 3), 2),
+        S(normal(2, 4, 3), 2, w, b),
+        S(normal(3, 4), 2, w),
         S(normal(2, 4, 3), 1, w, b, 0.1),
-        R(normal(2, 4), 3), R(normal(2, 4, 3), 2, positive(2)), R(normal(4), 2),
+        R(normal(2, 4), 3),
+        R(normal(2, 4, 3), 2, positive(2)),
+        R(normal(4), 2),
     ]
 
 
 def instance_norms() -> list[Sample]:
     w, b = positive(3), normal(3)
     return [
-        S(normal(2, 3, 4)), S(normal(2, 3, 4), weight=w, bias=b), S(normal(2, 3, 2, 2), weight=w),
-        R(normal(2, 3)), R(normal(2, 3, 1)),
+        S(normal(2, 3, 4)),
+        S(normal(2, 3, 4), weight=w, bias=b),
+        S(normal(2, 3, 2, 2), weight=w),
+        R(normal(2, 3)),
+        R(normal(2, 3, 1)),
     ]
 
 
@@ -60,10 +72,17 @@ def bags() -> list[Sample]:
         *[S(two, w, mode=m, padding_idx=-1) for m in ("sum", "mean", "max")],
         S(flat, w, ends, include_last_offset=True),
         S(two, w, mode="sum", per_sample_weights=normal(2, 3)),
-        R(two, w, offsets), R(flat, w), R(flat, w, two), R(two[None], w), R(flat, w[0], offsets),
-        R(two, w, mode="least"), R(two, w, mode="max", scale_grad_by_freq=True),
-        R(two, w, mode="mean", per_sample_weights=normal(2, 3)), R(flat, w, offsets + 1),
-        R(flat, w, np.array([0, 9])), R(flat * 1.0, w, offsets),
+        R(two, w, offsets),
+        R(flat, w),
+        R(flat, w, two),
+        R(two[None], w),
+        R(flat, w[0], offsets),
+        R(two, w, mode="least"),
+        R(two, w, mode="max", scale_grad_by_freq=True),
+        R(two, w, mode="mean", per_sample_weights=normal(2, 3)),
+        R(flat, w, offsets + 1),
+        R(flat, w, np.array([0, 9])),
+        R(flat * 1.0, w, offsets),
         R(two, w, mode="sum", per_sample_weights=normal(2)),
     ]
 
@@ -74,11 +93,19 @@ def attentions() -> list[Sample]:
     blind = seen.copy()
     blind[1] = False
     return [
-        S(q, k, v), S(q[0], k[0], v[0]), S(q, k, v, is_causal=True), S(q, k, v, scale=0.3),
-        S(q, k, v, seen), S(q, k, v, blind), S(q, k, v, normal(3, 5)),
+        S(q, k, v),
+        S(q[0], k[0], v[0]),
+        S(q, k, v, is_causal=True),
+        S(q, k, v, scale=0.3),
+        S(q, k, v, seen),
+        S(q, k, v, blind),
+        S(q, k, v, normal(3, 5)),
         S(normal(2, 4, 3, 2), normal(2, 2, 5, 2), normal(2, 2, 5, 3), enable_gqa=True),
-        S(q, k[:, :0], v[:, :0]), R(q, k, v, seen, is_causal=True), R(q[0, 0], k[0, 0], v[0, 0]),
-        R(q, k, v.astype("float32")), R(q, k, v, seen.astype(int)),
+        S(q, k[:, :0], v[:, :0]),
+        R(q, k, v, seen, is_causal=True),
+        R(q[0, 0], k[0, 0], v[0, 0]),
+        R(q, k, v.astype("float32")),
+        R(q, k, v, seen.astype(int)),
     ]
 
 

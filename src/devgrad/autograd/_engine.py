@@ -194,11 +194,7 @@ def _run_prehooks(node: Node, g: Any, arithmetic: Arithmetic) -> Any:
             if answers is None:
                 continue
             answers = answers if isinstance(answers, tuple) else (answers,)
-            if len(answers) != len(parts):
-                raise RuntimeError(
-                    f"hook '{_name_of(hook)}' has returned an incorrect number of values (got "
-                    f"{len(answers)}, but expected {len(parts)})"
-                )
+            _check_count(hook, answers, parts)
             for i, answer in enumerate(answers):
                 if answer is not None and parts[i] is not None:
                     parts[i] = _replacement(hook, answer, parts[i], types[i], arithmetic)
@@ -211,6 +207,14 @@ def _run_prehooks(node: Node, g: Any, arithmetic: Arithmetic) -> Any:
 
 def _name_of(hook: Any) -> str:
     return getattr(hook, "__name__", repr(hook))
+
+
+def _check_count(hook: Any, answers: Sequence[Any], parts: Sequence[Any]) -> None:
+    if len(answers) != len(parts):
+        raise RuntimeError(
+            f"hook '{_name_of(hook)}' has returned an incorrect number of values (got "
+            f"{len(answers)}, but expected {len(parts)})"
+        )
 
 
 def _replacement(hook: Any, answer: Any, part: Any, kind: Any, arithmetic: Arithmetic) -> Any:
@@ -236,18 +240,36 @@ def _replacement(hook: Any, answer: Any, part: Any, kind: Any, arithmetic: Arith
 def _run_hooks(node: Node, grads: Any, g: Any, arithmetic: Arithmetic) -> Any:
     def wrapped(parts: Any, types: Any) -> tuple[Any, ...]:
         return tuple(
-            None if p is None else arithmetic.wrap(p, t) for p, t in zip(parts, types, strict=False)
+            None if p is None else arithmetic.wrap(p, t) for p, t in zip(parts, types, strict=True)
         )
 
+    # Fitted now already: a hook sees gradients of the inputs' shapes and dtypes.
+    grads = [
+        None if part is None or edge is None else arithmetic.fit(part, edge)
+        for part, edge in zip(grads, node.edges, strict=True)
+    ]
     outputs = [g] if node.outputs is None else g
     types = [node.tensor_type] if node.outputs is None else node.tensor_type
+    input_types = [edge and edge.tensor_type for edge in node.edges]
     for hook in list((node.hooks or {}).values()):
-        answer = hook(
-            wrapped(grads, [e and e.tensor_type for e in node.edges]), wrapped(outputs, types)
-        )
-        if answer is not None:
-            answer = answer if isinstance(answer, tuple) else (answer,)
-            grads = [None if a is None else arithmetic.unwrap(a) for a in answer]
+        answers = hook(wrapped(grads, input_types), wrapped(outputs, types))
+        if answers is None:
+            continue
+        if not isinstance(answers, tuple):
+            raise TypeError(
+                f"expected tuple, but hook returned '{type(answers).__name__}': "
+                f"'{_name_of(hook)}' is to return a gradient, or None, for each of the "
+                f"{len(grads)} inputs, or None alone to change nothing"
+            )
+        _check_count(hook, answers, grads)
+        for index, answer in enumerate(answers):
+            if answer is not None and grads[index] is None:
+                raise RuntimeError("can't replace a None gradient with a non-None value")
+            grads[index] = (
+                None
+                if answer is None
+                else _replacement(hook, answer, grads[index], input_types[index], arithmetic)
+            )
     return grads
 
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ..device import quiet
 
 __all__ = ["enable_grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled",
-           "mode", "no_grad", "set_grad_enabled"]  # fmt: skip
+           "mode", "no_grad", "set_grad_enabled", "set_recorder"]  # fmt: skip
 
 _new = object.__new__
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,6 +40,13 @@ class _Mode(threading.local):
 
 
 mode = _Mode()
+
+
+def set_recorder(recorder: Any) -> None:
+    """Have ``recorder`` told of each node that is made from now on; True: nobody."""
+    mode.recorder = recorder
+    if mode.grad:
+        mode.grad = recorder
 
 
 class _ModeContext:

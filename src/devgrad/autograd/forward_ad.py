@@ -21,7 +21,7 @@ import devgrad  # tensors and operations stand above: their names are looked up 
 
 from ._api import arithmetic, grad
 from ._graph import AccumulateGrad, Edge, Node, next_rank
-from ._modes import mode
+from ._modes import mode, set_recorder
 from ._provenance import user_line
 from ._walk import nodes_from
 
@@ -97,23 +97,23 @@ class Level:
     def __enter__(self) -> Level:
         self.outer = mode.recorder
         self.ranks: set[int] = set()
-        _set_recorder(self)
+        set_recorder(self)
         return self
 
     def __exit__(self, *exc: object) -> None:
-        _set_recorder(self.outer)
+        set_recorder(self.outer)
         mode.sources = mode.sources - self.ranks
 
     def made(self, node: Node) -> None:
         """Compute the tangents of a new node, outside of this level."""
         before = mode.recorder
-        _set_recorder(self.outer)
+        set_recorder(self.outer)
         try:
             if self.outer is not True:
                 self.outer.made(node)  # first, since rules may use what the node gave
             self._push(node)
         finally:
-            _set_recorder(before)
+            set_recorder(before)
 
     def dual(self, primal: Any, tangent: Any) -> Any:
         """``primal`` with a tangent."""
@@ -168,12 +168,6 @@ class Level:
                 self._keep(node, [_along_diagonal(node, tangents)])
             else:
                 self._keep(node, _transposed(node, tangents))
-
-
-def _set_recorder(recorder: Any) -> None:
-    mode.recorder = recorder
-    if mode.grad:
-        mode.grad = recorder
 
 
 def _along_diagonal(node: Any, tangents: Sequence[Any]) -> Any:

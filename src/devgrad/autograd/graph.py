@@ -11,7 +11,8 @@ import devgrad  # tensors and operations stand above: their names are looked up 
 
 from ._graph import Edge, Node
 from ._hooks import RemovableHandle, add_prehook
-from ._modes import mode
+from ._modes import mode, set_recorder
+from ._provenance import user_line
 from ._walk import nodes_from
 
 __all__ = ["GradientEdge", "Node", "allow_mutation_on_saved_tensors",
@@ -119,20 +120,14 @@ class saved_tensors_hooks:
         if _disabled[-1] is not None:
             raise RuntimeError(_disabled[-1])
         self._before = (mode.recorder, self._before)
-        _set_recorder(_Packer(self.pack_hook, self.unpack_hook, mode.recorder))
+        set_recorder(_Packer(self.pack_hook, self.unpack_hook, mode.recorder))
 
     def __exit__(self, *exc: object) -> None:
         before, self._before = self._before
-        _set_recorder(before)
+        set_recorder(before)
 
 
 _disabled: list[str | None] = [None]  # why hooks are refused now
-
-
-def _set_recorder(recorder: Any) -> None:
-    mode.recorder = recorder
-    if mode.grad:
-        mode.grad = recorder
 
 
 @contextlib.contextmanager
@@ -212,6 +207,7 @@ def increment_version(tensor: Any) -> None:
         if x._changes is None:
             raise RuntimeError("Inference tensors do not track version counter.")
         x._changes[0] += 1
+        x._changes[1] = user_line()
 
 
 class _MultiHandle(RemovableHandle):

@@ -174,9 +174,7 @@ def unravel_index(indices: Tensor, shape: int | Ints) -> tuple[Tensor, ...]:
     """
     kind = indices._type.dtype
     if kind.category != 1:
-        raise ValueError(
-            f"expected 'indices' to be integer dtype, but got {kind}"
-        )
+        raise ValueError(f"expected 'indices' to be integer dtype, but got {kind}")
     sizes = [shape] if isinstance(shape, int) else list(shape)
     if any(n < 0 for n in sizes):
         raise ValueError(f"'shape' cannot have negative values, but got {tuple(sizes)}")

@@ -171,9 +171,7 @@ def embedding_(
     if max_norm is not None:
         with no_grad():
             embedding_renorm_(weight, input, max_norm, norm_type)
-    return embedding(
-        weight, input, padding, scale_grad_by_freq, sparse
-    )
+    return embedding(weight, input, padding, scale_grad_by_freq, sparse)
 
 
 # --- bags -----------------------------------------------------------------------------------------

@@ -45,9 +45,9 @@ _c2c.vjp(input=lambda g, dims, factor, inverse: _c2c(g, dims, factor, not invers
 
 
 # In one dimension, of real numbers, PyTorch's node has another name.
-_real_c2c = op(
-    name="fft_real_c2c", node="FftR2CBackward0", function=False, method=False
-)(_c2c.forward)
+_real_c2c = op(name="fft_real_c2c", node="FftR2CBackward0", function=False, method=False)(
+    _c2c.forward
+)
 _real_c2c.vjp(input=lambda g, dims, factor, inverse: _c2c(g, dims, factor, not inverse))
 
 
@@ -188,9 +188,7 @@ def _lines(
     else:
         dims = tuple(range(rank - len(s), rank))
     wanted = (-1,) * len(dims) if s is None else tuple(s)
-    sizes = tuple(
-        [input.shape[d] if n == -1 else n for d, n in zip(dims, wanted, strict=True)]
-    )
+    sizes = tuple([input.shape[d] if n == -1 else n for d, n in zip(dims, wanted, strict=True)])
     for k, n in enumerate(sizes):
         # Of a transform to real numbers the size of the last is known later.
         if n < 1 and (last_given or k < len(sizes) - 1):

@@ -177,9 +177,7 @@ def margin_ranking_loss_(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
-    return margin_ranking_loss(
-        input1, input2, target, margin, chosen
-    )
+    return margin_ranking_loss(input1, input2, target, margin, chosen)
 
 
 @composite(method=False, out=False)
@@ -234,9 +232,7 @@ def cosine_embedding_loss_(
     tensor(2.)
     """
     chosen = chosen_reduction(reduction, size_average, reduce)
-    return cosine_embedding_loss(
-        input1, input2, target, margin, chosen
-    )
+    return cosine_embedding_loss(input1, input2, target, margin, chosen)
 
 
 def _triplet(
@@ -303,9 +299,7 @@ def triplet_margin_loss_(
     """
     chosen = chosen_reduction(reduction, size_average, reduce)
     _check_margin(margin)
-    return triplet_margin_loss(
-        anchor, positive, negative, margin, p, eps, swap, chosen
-    )
+    return triplet_margin_loss(anchor, positive, negative, margin, p, eps, swap, chosen)
 
 
 @composite(**FUNCTIONAL)

@@ -138,9 +138,7 @@ def _trapezoids(name: str, y: Tensor, x: Tensor | None, dx: Any, dim: int) -> tu
         return sums * ((1 if dx is None else dx) / 2), dim
     if x.ndim == 1:
         if x.shape[0] != y.shape[dim]:
-            raise RuntimeError(
-                f"{name}: There must be one `x` value for each sample point"
-            )
+            raise RuntimeError(f"{name}: There must be one `x` value for each sample point")
         gaps = (x[1:] - x[:-1]).reshape([-1 if d == dim else 1 for d in range(y.ndim)])
     else:
         wide = x.reshape((1,) * (y.ndim - x.ndim) + tuple(x.shape)) if x.ndim < y.ndim else x

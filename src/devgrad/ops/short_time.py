@@ -29,9 +29,7 @@ def _frames(xp: Any, input: Array, hop: int, count: int, width: int) -> Array:
     return input[:, places]
 
 
-_overlapped.vjp(
-    input=lambda g, input_shape, hop: _frames(g, hop, input_shape[1], input_shape[2])
-)
+_overlapped.vjp(input=lambda g, input_shape, hop: _frames(g, hop, input_shape[1], input_shape[2]))
 _frames.vjp(input=lambda g, hop: _overlapped(g, hop))
 
 
@@ -50,9 +48,7 @@ def _centred(window: Tensor | None, like: Tensor, win_length: int, n_fft: int) -
     if win_length == n_fft:
         return window
     left = (n_fft - win_length) // 2
-    padded: Tensor = FUNCTIONS["nn.functional"]["pad"](
-        window, (left, n_fft - win_length - left)
-    )
+    padded: Tensor = FUNCTIONS["nn.functional"]["pad"](window, (left, n_fft - win_length - left))
     return padded
 
 
@@ -130,9 +126,7 @@ def stft(
     if onesided is None:
         onesided = not frames.is_complex()
     if onesided and frames.is_complex():
-        raise RuntimeError(
-            "Cannot have onesided output if window or input is complex"
-        )
+        raise RuntimeError("Cannot have onesided output if window or input is complex")
     found = FUNCTIONS["fft"]["rfft" if onesided else "fft"](frames, None, -1, norm).transpose(1, 2)
     if input.ndim == 1:
         found = found.squeeze(0)

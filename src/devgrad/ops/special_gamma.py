@@ -243,9 +243,7 @@ def ndtri(xp: Any, input: Array) -> Array:
 erfinv.vjp(input=lambda g, out: g * (exp(out * out) * (_ROOT_PI / 2)))
 erfcx.vjp(input=lambda g, input, out: g * (2 * input * out - 2 / _ROOT_PI))
 ndtr.vjp(input=lambda g, input: g * (exp(input * input * -0.5) * (1 / math.sqrt(2 * math.pi))))
-log_ndtr.vjp(
-    input=lambda g, input: g * math.sqrt(2 / math.pi) / erfcx(input * -math.sqrt(0.5))
-)
+log_ndtr.vjp(input=lambda g, input: g * math.sqrt(2 / math.pi) / erfcx(input * -math.sqrt(0.5)))
 ndtri.vjp(input=lambda g, out: g * (exp(out * out * 0.5) * math.sqrt(2 * math.pi)))
 
 

@@ -113,9 +113,7 @@ def _chebyshev(kind: str, offset: int, doc: str, closed: Any) -> None:
     def step(k: int, x: Any, p: Any, q: Any) -> Any:
         return 2 * x * p - q
 
-    _polynomial(
-        f"chebyshev_polynomial_{kind}", lambda x: factor * x + offset, step, doc, closed
-    )
+    _polynomial(f"chebyshev_polynomial_{kind}", lambda x: factor * x + offset, step, doc, closed)
     _polynomial(
         f"shifted_chebyshev_polynomial_{kind}",
         lambda x: factor * (2 * x - 1) + offset,

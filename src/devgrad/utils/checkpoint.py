@@ -22,10 +22,9 @@ from .._tensor import Size, Tensor, wrap
 from ..amp.autocast_mode import same_autocast
 from ..autograd import backward
 from ..autograd._graph import Edge, Node, OutputEdge, Released, next_rank
-from ..autograd._modes import enable_grad, is_grad_enabled, mode, no_grad
+from ..autograd._modes import enable_grad, is_grad_enabled, mode, no_grad, set_recorder
 from ..autograd._provenance import line_of, user_line
 from ..autograd._walk import kept_arrays
-from ..autograd.graph import _set_recorder
 from ..device import dtype_of_array, get_default_device, set_default_device, user_stacklevel
 
 __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn",
@@ -316,10 +315,10 @@ class _Recorder:
 
     def __enter__(self) -> None:
         self._before = mode.recorder
-        _set_recorder(self)
+        set_recorder(self)
 
     def __exit__(self, *exc: object) -> None:
-        _set_recorder(self._before)
+        set_recorder(self._before)
 
     def made(self, node: Node) -> None:
         """Called with each node."""
