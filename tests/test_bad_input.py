@@ -782,6 +782,8 @@ MIXED_DTYPES: list[Callable[[Any, Any, Any], Any]] = [
     lambda lib, f, d: lib.addmm(d, f, f),
     lambda lib, f, d: lib.addmv(d[0], f, f[0]),
     lambda lib, f, d: lib.baddbmm(f[None], d[None], f[None]),
+    lambda lib, f, d: lib.nn.functional.conv2d(d[None, None], f[None, None], f[0, :1]),
+    lambda lib, f, d: lib.nn.functional.conv1d(f[None].long(), f[None], f[0, :1]),
 ]
 
 

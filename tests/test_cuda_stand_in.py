@@ -270,7 +270,7 @@ WAITS = {
     "histogramdd": "the same", "nonzero_static": "it counts what is not zero",
     "special.airy_ai": "CuPy has none: the host computes it",
     **{f"special.{family}": "the greatest degree says how far the recursion goes" for family in (
-        *(f"{shifted}chebyshev_polynomial_{kind}" for shifted in ("", "shifted_") for kind in "tuvw"),
+        *(f"{how}chebyshev_polynomial_{kind}" for how in ("", "shifted_") for kind in "tuvw"),
         "hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l",
         "legendre_polynomial_p",
     )},

@@ -184,6 +184,63 @@ def after_accumulation_without_grad(lib: Any) -> Any:
     lib.ones(2).register_post_accumulate_grad_hook(lambda t: None)
 
 
+def _retaining(lib: Any) -> Any:
+    x = leaf(lib)
+    y = x * 2
+    y.retain_grad()
+    return x, y
+
+
+@program
+def a_retained_gradient_follows_a_change_in_place(lib: Any) -> Any:
+    x, y = _retaining(lib)
+    y.mul_(3)
+    (y * y).sum().backward()
+    return [x.grad, y.grad]
+
+
+@program
+def a_retained_gradient_follows_changes_of_parts(lib: Any) -> Any:
+    log: list[Any] = []
+    x, y = _retaining(lib)
+    y.register_hook(noting(log, "of the former values"))
+    y[0] = 5
+    y[1] = 6
+    y.retain_grad()
+    (y * y).sum().backward()
+    return [log, x.grad, y.grad]
+
+
+@program
+def a_retained_gradient_of_a_view_follows_a_change_of_its_base(lib: Any) -> Any:
+    x, y = _retaining(lib)
+    view = y[1:]
+    view.retain_grad()
+    y.mul_(3)
+    (view * view).sum().backward()
+    return [x.grad, y.grad, view.grad]
+
+
+@program
+def a_retained_gradient_of_a_view_follows_a_change_of_another(lib: Any) -> Any:
+    x, y = _retaining(lib)
+    one, other = y[:2], y[1:]
+    one.retain_grad()
+    other.mul_(3)
+    (one * one).sum().backward()
+    return [x.grad, y.grad, one.grad]
+
+
+@program
+def a_retained_gradient_of_a_changed_view_that_is_used_no_more(lib: Any) -> Any:
+    x, y = _retaining(lib)
+    view = y[1:]
+    view.retain_grad()
+    view.mul_(3)
+    (y * y).sum().backward()
+    return [x.grad, y.grad, view.grad]
+
+
 def _hooked_product(lib: Any, hook: Callable[..., Any], b_requires_grad: bool = True) -> Any:
     a, b = leaf(lib), leaf(lib).detach().requires_grad_(b_requires_grad)
     y = a * b

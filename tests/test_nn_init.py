@@ -129,3 +129,9 @@ def test_warnings() -> None:
         return lib.nn.init.trunc_normal_(lib.empty(3), mean=-10.0)
 
     assert_agrees(far, rtol=1e-6)
+
+
+def test_truncated_normal_numbers_over_what_is_not_filled_yet() -> None:
+    weight = devgrad.full((50,), devgrad.nan)
+    devgrad.nn.init.trunc_normal_(weight, a=1.0, b=2.0)
+    assert bool(((weight >= 1) & (weight <= 2)).all())

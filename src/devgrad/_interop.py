@@ -9,7 +9,7 @@ from typing import Any
 from ._printing import tensor_text
 from ._tensor import Tensor, wrap
 from .autograd._graph import AccumulateGrad
-from .autograd._hooks import RETAIN, RemovableHandle, add_post_accumulate_hook, add_prehook
+from .autograd._hooks import RemovableHandle, add_post_accumulate_hook, add_prehook, retain
 from .device import (
     CPU,
     cuda_is_loaded,
@@ -280,19 +280,8 @@ def retain_grad(self: Tensor) -> None:
     edge = self._own_edge()
     if edge is None:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-    if edge.__class__ is AccumulateGrad or self._retains:
-        return
-    import weakref
-
-    reference = weakref.ref(self)
-    self._retains = True
-
-    def keep(g: Tensor) -> None:
-        tensor = reference()
-        if tensor is not None:
-            tensor._accumulate(g if g._edge is not None else g._array, False)
-
-    add_prehook(edge, keep, RETAIN)
+    if edge.__class__ is not AccumulateGrad and self._retains is None:
+        retain(self)
 
 
 def register_hook(self: Tensor, hook: Any) -> RemovableHandle:

@@ -111,7 +111,7 @@ class Tensor:
     _cut: Cut | None
     _grad: Tensor | None = None
     _leaf: AccumulateGrad | None = None  # kept while requires_grad is off, for its hooks
-    _retains = False
+    _retains: Any = None  # the handle of the hook by which `retain_grad` works
 
     # Installed by the layers above, which import this one.
     _construct: Callable[..., Tensor]
@@ -355,7 +355,7 @@ class Tensor:
 
         Only leaves have one, and tensors on which `retain_grad` was called.
         """
-        if self._grad is None and not self._retains and not self.is_leaf:
+        if self._grad is None and self._retains is None and not self.is_leaf:
             warnings.warn(_NON_LEAF_GRAD, UserWarning, stacklevel=2)
         return self._grad
 
@@ -417,7 +417,7 @@ class Tensor:
     @property
     def retains_grad(self) -> bool:
         """Whether `retain_grad` was called on this non-leaf."""
-        return self._retains
+        return self._retains is not None
 
     @property
     def _version(self) -> int:

@@ -69,7 +69,7 @@ def explain_grad(x: Any, root: Any = None) -> str:
     if edge is None:
         because = f": {x._cut}" if x._cut is not None else ". Make it with requires_grad=True"
         return f"It does not require grad{because}."
-    if edge.rank < 0 and not x._retains:
+    if edge.rank < 0 and x._retains is None:
         return (
             f"It is no leaf: {edge.node.name()} computed it at {edge.node.where()}. Only leaves "
             "keep their gradients; call retain_grad() on it before backward()."

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ._graph import AccumulateGrad, Edge, Node
 
 __all__ = ["ON_NODE", "ON_TENSOR", "RETAIN", "Hooks", "Prehook", "RemovableHandle", "add_hook",
-           "add_prehook"]  # fmt: skip
+           "add_prehook", "retain"]  # fmt: skip
 
 Hooks = OrderedDict[int, Callable[..., Any]]
 
@@ -96,6 +96,21 @@ def add_prehook(
     if node.prehooks is None:
         node.prehooks = OrderedDict()
     return add_hook(node.prehooks, Prehook(turn, -1 if turn == ON_NODE else edge.index, function))
+
+
+def retain(tensor: Any) -> None:
+    """Add to a non-leaf's ``.grad`` what arrives at its present edge, and no more what arrives at
+    a former one: after a change in place its gradient is that of what it holds now."""
+    if tensor._retains is not None:
+        tensor._retains.remove()
+    reference = weakref.ref(tensor)
+
+    def keep(g: Any) -> None:
+        tensor = reference()
+        if tensor is not None:
+            tensor._accumulate(g if g._edge is not None else g._array, False)
+
+    tensor._retains = add_prehook(tensor._edge, keep, RETAIN)
 
 
 def _register_hook(self: Node, fn: Callable[..., Any]) -> RemovableHandle:

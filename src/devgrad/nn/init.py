@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from .._creation import empty_like
+from .._creation import empty_like, ones_like
 from .._creation import eye as _identity
 from .._random import Generator, randperm
 from .._tensor import Tensor
@@ -281,7 +281,7 @@ def _keep_by_density(
 ) -> None:
     peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2  # the largest log density in [a, b]
     candidates, chance = empty_like(tensor), empty_like(tensor)
-    pending = tensor == tensor
+    pending = ones_like(tensor).bool()  # (what is in `tensor` now may be NaN)
     while pending.any():
         candidates.uniform_(a, b, generator=generator)
         tensor.copy_(candidates.where(pending, tensor))

@@ -17,6 +17,7 @@ from typing import Any
 
 from .._tensor import Tensor, View, wrap
 from ..autograd._graph import AccumulateGrad, Edge, Node, Released, next_rank
+from ..autograd._hooks import retain
 from ..autograd._modes import mode
 from ..autograd._provenance import line_of, user_line
 from ._errors import describe, freed
@@ -173,6 +174,8 @@ def rebase(tensor: Tensor, edge: Edge) -> None:
     """Give ``tensor``, changed in place, its new history; and its base, if it is a view."""
     if tensor._view is None:
         tensor._edge = edge
+        if tensor._retains is not None:
+            retain(tensor)
     else:
         _change_base(tensor._view, edge, tensor)
 
@@ -357,7 +360,11 @@ def _change_base(view: View, node: Edge, tensor: Tensor) -> None:
         rule_on_tensors,
     )  # fmt: skip
     base._edge.saved = (footprint,)  # as in PyTorch, it can be passed through once
+    if base._retains is not None:
+        retain(base)
     view.version = -1  # to be made again from the base's
+    if tensor._retains is not None:
+        tensor._retains.remove()  # until then
 
 
 def _part(footprint: _Footprint, tensor: Tensor) -> Tensor:
@@ -421,6 +428,8 @@ def _current_edge(tensor: Tensor) -> Edge | None:
             "AsStridedBackward0", (edge,), tensor._array.shape, tensor._type,
             lambda g, edges: (footprint.embedded(g),), lambda g, edges: (_embedded(footprint, g),),
         )  # fmt: skip
+        if tensor._retains is not None:
+            retain(tensor)
     return tensor._edge
 
 

@@ -108,9 +108,10 @@ weight_gradient.vjp(
 
 # --- checks ---------------------------------------------------------------------------------------
 
-_C_NAMES = {"Half": "c10::Half", "Float": "float", "Double": "double", "Long": "long", "Int": "int",
-            "ComplexFloat": "c10::complex<float>", "ComplexDouble": "c10::complex<double>",
-            "Short": "short", "Bool": "bool"}  # fmt: skip
+_C_NAMES = {"Half": "c10::Half", "Float": "float", "Double": "double", "Long": "long int",
+            "Int": "int", "ComplexFloat": "c10::complex<float>",
+            "ComplexDouble": "c10::complex<double>", "Short": "short int",
+            "Bool": "bool"}  # fmt: skip
 
 
 def _c_name(x: Tensor) -> str:
@@ -139,15 +140,16 @@ def _check_tensors(name: str, input: Any, weight: Any, bias: Any) -> None:
     ):
         if not isinstance(x, Tensor) and not (x is None and argument == "bias"):
             raise not_a_tensor(name, argument, position, x)
+    if bias is not None and bias._type.dtype is not input._type.dtype:
+        raise RuntimeError(
+            f"Input type ({_c_name(input)}) and bias type ({_c_name(bias)}) should be the same. "
+            "Convert one of them, as in x.to(weight.dtype)"
+        )
     if weight._type.dtype is not input._type.dtype:
         raise RuntimeError(
             f"Input type ({input._type}) and weight type ({weight._type}) should be the same or "
             "input should be a MKLDNN tensor and weight is a dense tensor. Convert one of them, as "
             "in x.to(weight.dtype)"
-        )
-    if bias is not None and bias._type.dtype is not input._type.dtype:
-        raise RuntimeError(
-            f"Input type ({_c_name(input)}) and bias type ({_c_name(bias)}) should be the same"
         )
 
 
