@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from agreement import assert_agrees, torch
 
+import devgrad
+
 pytestmark = pytest.mark.skipif(torch is None, reason="PyTorch, the oracle, is not installed")
 
 SHAPES = [(3, 4), (20, 30), (4, 3, 3), (6, 2, 3, 5), (1, 1)]
