@@ -75,8 +75,8 @@ strided = "strided"
 
 # Imported when first asked for: they take a while. So do the families of operations that most
 # programs do not use; see `ops`.
-_LATER = ("amp", "fft", "func", "linalg", "masked", "nn", "optim", "serialization", "signal",
-          "special", "utils", "viz")  # fmt: skip
+_LATER = ("amp", "backends", "fft", "func", "linalg", "masked", "nn", "optim", "serialization",
+          "signal", "special", "testing", "utils", "viz")  # fmt: skip
 _FROM = {"vmap": "func", "load": "serialization", "save": "serialization", "autocast": "amp",
          "GradScaler": "amp", "is_autocast_enabled": "amp", "get_autocast_dtype": "amp",
          "is_autocast_cache_enabled": "amp", "set_autocast_enabled": "amp",
