@@ -30,34 +30,37 @@ class _Anomaly:
 anomaly = _Anomaly()
 
 
-def refuse_nan(node: Any, grads: Sequence[Any], edges: Sequence[Any], arithmetic: Any) -> None:
+def refuse_nan(node: Any, grads: Sequence[Any], edges: Sequence[Any], arrived: Any) -> None:
     """Raise if a gradient that ``node`` gave is NaN somewhere.
 
     Raises:
         RuntimeError: with the line of the operation.
     """
     for index, (g, edge) in enumerate(zip(grads, edges, strict=False)):
-        if g is None or edge is None:
+        if g is None or edge is None or g is arrived:  # what is handed on was looked at before
             continue
         array = getattr(g, "_array", g)
-        if array.size and array.dtype.kind in "fc":
-            flat = array.reshape(-1)
-            # A sum of squares is NaN just if there is a NaN: infinities stay infinite.
-            squares = flat.dot(flat)
-            if squares != squares and bool((array != array).any()):
-                where = node.where()
-                warnings.warn(
-                    f"Error detected in {node.name()}. Traceback of forward call that caused the "
-                    f"error:\n  {where}\n",
-                    UserWarning,
-                    stacklevel=user_stacklevel(),
-                )
-                raise RuntimeError(
-                    f"Function '{node.name()}' returned nan values in its {index}th output. It "
-                    f"is the derivative of the operation at {where}. Look at what that was given: "
-                    "the root of 0, the logarithm of 0, or 0 / 0, perhaps behind a where() whose "
-                    "other side is taken; torch.where(mask, safe, x) before the operation helps"
-                )
+        flat = array.reshape(-1)
+        # A sum of squares is no NaN if there is none, but for infinities that meet.
+        squares = flat.dot(flat)
+        if squares != squares and bool((array != array).any()):
+            _refuse(node, index)
+
+
+def _refuse(node: Any, index: int) -> None:
+    where = node.where()
+    warnings.warn(
+        f"Error detected in {node.name()}. Traceback of forward call that caused the "
+        f"error:\n  {where}\n",
+        UserWarning,
+        stacklevel=user_stacklevel(),
+    )
+    raise RuntimeError(
+        f"Function '{node.name()}' returned nan values in its {index}th output. It is the "
+        f"derivative of the operation at {where}. Look at what that was given: the root of 0, the "
+        "logarithm of 0, or 0 / 0, perhaps behind a where() whose other side is taken; "
+        "torch.where(mask, safe, x) before the operation helps"
+    )
 
 
 class detect_anomaly:

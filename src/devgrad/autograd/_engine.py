@@ -146,7 +146,7 @@ def run(
         grads = node.vjp_on_tensors(arrived, edges) if on_tensors else node.vjp(arrived, edges)
         fresh = not on_tensors
         if checks is not None:
-            checks(node, grads, edges, arithmetic)
+            checks(node, grads, edges, arrived)
         if node.hooks is not None:
             grads = _run_hooks(node, grads, arrived, arithmetic)
             fresh = False  # a hook may have kept them
