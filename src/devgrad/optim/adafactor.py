@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from .._creation import tensor
 from .._tensor import wrap
-from ..autograd._provenance import user_line
 from ..device import get_default_dtype
-from .optimizer import Optimizer, check_learning_rate, evaluated, number, require
+from ._one_by_one import OneByOne
+from .optimizer import check_learning_rate, number, require
 
 __all__ = ["Adafactor"]
 
 
-class Adafactor(Optimizer):
+class Adafactor(OneByOne):
     """Adafactor (Shazeer and Stern).
 
     Of a matrix's squared gradients it keeps the means of rows and columns alone, whose product
@@ -51,24 +50,8 @@ class Adafactor(Optimizer):
             foreach=foreach, maximize=maximize,
         ))  # fmt: skip
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change the parameters once, by their gradients. See `Optimizer.step`."""
-        loss = evaluated(closure)
-        line = user_line()
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p._grad is not None:
-                    with p._type.xp.on_device(p._type.device.index):
-                        self._update(p, group)
-                    if p._changes is not None:
-                        p._changes[0] += 1
-                        p._changes[1] = line
-        return loss
-
     def _update(self, param: Any, group: dict[str, Any]) -> None:
         kind = param._type
-        if kind.dtype.is_complex:
-            raise RuntimeError("Adafactor does not support complex parameters")
         xp, p, g = kind.xp, param._array, param._grad._array
         lr, (eps1, eps2) = number(group["lr"]), group["eps"]
         if eps1 is None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from .._tensor import wrap
-from ..autograd._provenance import user_line
-from .optimizer import Optimizer, check_learning_rate, evaluated, number, require
+from ._one_by_one import OneByOne
+from .optimizer import check_learning_rate, number, require
 
 __all__ = ["Muon"]
 
 
-class Muon(Optimizer):
+class Muon(OneByOne):
     """Muon (Jordan): the step is the orthogonal matrix nearest to the momentum.
 
     It is found by a few Newton–Schulz iterations, in the precision of bfloat16, as in PyTorch.
@@ -59,24 +58,8 @@ class Muon(Optimizer):
                     f"{p.shape}",
                 )
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change the parameters once, by their gradients. See `Optimizer.step`."""
-        loss = evaluated(closure)
-        line = user_line()
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p._grad is not None:
-                    with p._type.xp.on_device(p._type.device.index):
-                        self._update(p, group)
-                    if p._changes is not None:
-                        p._changes[0] += 1
-                        p._changes[1] = line
-        return loss
-
     def _update(self, param: Any, group: dict[str, Any]) -> None:
         kind = param._type
-        if kind.dtype.is_complex:
-            raise RuntimeError("Muon does not support complex parameters")
         xp, p, g = kind.xp, param._array, param._grad._array
         state = self.state[param]
         if "momentum_buffer" not in state:
