@@ -77,8 +77,8 @@ def run(
     pending: dict[int, list[Any]] = {}
     released: Released | None = None
     this_run: Run | None = None
-    arrived: Any = None
-    coming: Any = None
+    arrived: Any = None  # the gradient that the last node ran on
+    coming: Any = None  # the gradient of `node`, the next to run; `ours`: nobody else holds it
     fresh = False  # whether `grads` were made by a rule just now
     edges: Any
     grads: Any

@@ -24,7 +24,7 @@ from ._errors import describe, freed
 from ._layout import layout_of, new_like, overlaps, positions, strides_of
 
 __all__ = ["NUMPY_NAMES", "bump", "change_recorded", "check_inplace", "from_numpy_names",
-           "inplace_form", "out_form", "rebase", "replace", "write_out",
+           "inplace_form", "rebase", "replace", "write_out",
            "write_result"]  # fmt: skip
 
 
@@ -540,20 +540,3 @@ def from_numpy_names(name: str, given: dict[str, Any], /, **arguments: Any) -> d
             raise TypeError(f"{name}() got an unexpected keyword argument '{key}'")
         arguments[NUMPY_NAMES[key]] = value
     return arguments
-
-
-def out_form(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """A plain function, with ``out=``."""
-
-    def with_out(*args: Any, out: Any = None, **kwargs: Any) -> Any:
-        if kwargs:
-            kwargs = {NUMPY_NAMES.get(key, key): value for key, value in kwargs.items()}
-        if out is None:
-            return function(*args, **kwargs)
-        return write_into(name, function, out, args, kwargs)
-
-    with_out.__name__ = with_out.__qualname__ = name
-    with_out.__doc__ = function.__doc__
-    with_out.__module__ = "devgrad"
-    with_out.__wrapped__ = function  # type: ignore[attr-defined]
-    return with_out

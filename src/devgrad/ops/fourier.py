@@ -157,6 +157,13 @@ def _no_dims(dim: int) -> int:
     raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
 
 
+def _last(s: int | Ints | None) -> int | None:
+    """The number of elements that ``s`` gives the last dimension, if it does."""
+    if s is None or isinstance(s, int):
+        return s or None
+    return (s[-1] or None) if len(s) else None
+
+
 def _lines(
     input: Tensor, s: Any, dim: Any, last_given: bool = True
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -416,8 +423,7 @@ def irfftn(
     torch.Size([2, 4])
     """
     dims, sizes = _lines(input, s, dim, last_given=False)
-    last = None if s is None else (s if isinstance(s, int) else s[-1:] and s[-1])
-    return _unhalved("irfftn", input, dims, sizes, last or None, norm)
+    return _unhalved("irfftn", input, dims, sizes, _last(s), norm)
 
 
 @composite(**_FFT)
@@ -432,8 +438,7 @@ def hfftn(
     torch.Size([2, 4])
     """
     dims, sizes = _lines(input, s, dim, last_given=False)
-    last = None if s is None else (s if isinstance(s, int) else s[-1:] and s[-1])
-    return _hermitian("hfftn", input, dims, sizes, last or None, norm)
+    return _hermitian("hfftn", input, dims, sizes, _last(s), norm)
 
 
 @composite(**_FFT)

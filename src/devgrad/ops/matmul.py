@@ -11,7 +11,7 @@ from .._tensor import Tensor
 from ..device import DTYPES
 from ._errors import broadcast_mismatch
 from ._formula import conj
-from ._inplace import out_form
+from ._inplace import write_into
 from ._op import METHODS, Array, Number, composite, op
 from ._promotion import operand_fallback
 from .arithmetic import add, mul
@@ -551,7 +551,7 @@ def linear(
     tensor([11.])
     """
     if out is not None:
-        return _linear_into(input, weight, bias, out=out)
+        return write_into("linear", linear, out, (input, weight, bias), {})
     if weight._array.ndim == 1:
         product = _matmul(input, weight)
         return product if bias is None else add.function(product, bias)
@@ -570,6 +570,3 @@ def linear(
         count *= n
     flat = addmm.function(bias, reshape(input, (count, m)), turned)
     return view(flat, (*front, turned._array.shape[1]))
-
-
-_linear_into = out_form(linear, "linear")
